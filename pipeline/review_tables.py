@@ -1,0 +1,179 @@
+"""Reads reviews, with or without labels, out of CSV, TSV and Parquet files; says which row is at fault."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.columns import ColumnChoice, LabelReader, Record, choose_columns
+from pipeline.errors import SentimentError
+from pipeline.reviews import REVIEWS_PER_BATCH, UNLABELLED, ReviewRows, is_blank
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+DELIMITERS = ",;\t|"
+
+
+def read_reviews(path: Path, choice: ColumnChoice, labels: LabelReader | None) -> ReviewRows:
+    """Read the reviews of a CSV, TSV or Parquet file; without a reader of labels they are unlabelled.
+
+    Raises:
+        SentimentError: the file is empty, damaged or not UTF-8; a column or label is missing or unclear.
+    """
+    records = parquet_records if path.suffix.lower() == ".parquet" else delimited_records
+    try:
+        if path.stat().st_size == 0:
+            raise SentimentError("empty; there must be columns of texts and labels")
+        return rows_of(records(path, choice, labels is not None), labels)
+    except SentimentError as error:
+        raise SentimentError(f"{path}: {error}") from error
+    except UnicodeDecodeError:
+        raise SentimentError(f"{path}: {undecodable_place(path)}") from None
+    except csv.Error as error:
+        raise SentimentError(f"{path}: the header is not readable as CSV ({error})") from error
+    except pa.ArrowException as error:
+        raise SentimentError(f"{path}: damaged, or no Parquet ({first_line(error)}); get it again") from error
+    except OSError as error:
+        raise SentimentError(f"{path}: cannot be read ({error.strerror or first_line(error)})") from error
+
+
+def rows_of(records: Iterable[Record], labels: LabelReader | None) -> ReviewRows:
+    """Gather records, their labels read where there is a reader of labels.
+
+    Raises:
+        SentimentError: a label is missing or is neither class.
+    """
+    rows = ReviewRows()
+    for record in records:
+        if labels is None or is_blank(record.text):  # a row that is left out may lack its label too
+            rows.append(record.text, UNLABELLED)
+        else:
+            rows.append(record.text, labels.read(record))
+    return rows
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message."""
+    return str(error).strip().split("\n")[0]
+
+
+def delimited_records(path: Path, choice: ColumnChoice, labelled: bool) -> Iterator[Record]:
+    """Yield the rows of a CSV or TSV file (UTF-8, with or without byte order mark; newlines inside quotes kept).
+
+    Raises:
+        SentimentError: no header; no such column; a row that is no row of this table.
+        UnicodeDecodeError: the file is not UTF-8.
+        csv.Error: the header has a quote that is never closed.
+    """
+    csv.field_size_limit(sys.maxsize)
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        header_line = stream.readline()
+        if not header_line.strip():
+            raise SentimentError("empty, or the first line is; the first line must name the columns")
+        delimiter = "\t" if path.suffix.lower() == ".tsv" else delimiter_of(header_line)
+        stream.seek(0)
+        reader = csv.reader(stream, delimiter=delimiter, strict=True)
+        header = next(reader)
+        text, label = choose_columns(header, choice, labelled=labelled)
+        positions = header.index(text), None if label is None else header.index(label)
+        yield from records_of(reader, len(header), positions)
+
+
+def delimiter_of(header_line: str) -> str:
+    """Return the delimiter that splits the header into most columns; a comma where none does."""
+    return max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([header_line], delimiter=delimiter))))
+
+
+def records_of(reader: Any, fields: int, positions: tuple[int, int | None]) -> Iterator[Record]:
+    """Yield the rows of a CSV reader that stands after the header; wholly empty lines are passed over.
+
+    Args:
+        reader: a ``csv.reader``.
+        fields: how many columns the header has.
+        positions: the text column's and the label column's.
+
+    Raises:
+        SentimentError: a row has more or fewer fields than the header, or a stray or open quote.
+    """
+    text, label = positions
+    row = 1
+    line = reader.line_num + 1
+    while True:
+        try:
+            values = next(reader, None)
+        except csv.Error as error:
+            raise SentimentError(
+                f"row {row} (line {line}): {error}; is a quote opened and not closed, or not doubled inside the text?"
+            ) from error
+        if values is None:
+            return
+        if values:
+            if len(values) != fields:
+                raise SentimentError(
+                    f"row {row} (line {line}) has {len(values)} fields and the header {fields}; "
+                    f"put texts that hold a {reader.dialect.delimiter!r} in double quotes"
+                )
+            yield Record(row, line, values[text], None if label is None else values[label])
+            row += 1
+        line = reader.line_num + 1
+
+
+def undecodable_place(path: Path) -> str:
+    """Return a message with the first byte of a file that is not UTF-8, and its line."""
+    offset = 0
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                if offset == 0 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                    return "is UTF-16, not UTF-8; convert it first: iconv -f UTF-16 -t UTF-8"
+                place = f"byte {offset + error.start} (line {number})"
+                return f"is not UTF-8 at {place}; convert it first, such as iconv -f WINDOWS-1252 -t UTF-8"
+            offset += len(line)
+    return "is not UTF-8; convert it first"
+
+
+def parquet_records(path: Path, choice: ColumnChoice, labelled: bool) -> Iterator[Record]:
+    """Yield the rows of a Parquet file.
+
+    Raises:
+        SentimentError: no such column; the text column holds no text.
+        pyarrow.ArrowException: the file is damaged.
+    """
+    with pq.ParquetFile(path) as file:
+        text, label = choose_columns(list(file.schema_arrow.names), choice, labelled=labelled)
+        columns = [text] if label is None else [text, label]
+        yield from arrow_records(file.iter_batches(REVIEWS_PER_BATCH, columns=columns), text, label)
+
+
+def arrow_records(batches: Iterable[pa.RecordBatch], text: str, label: str | None) -> Iterator[Record]:
+    """Yield the rows of record batches that hold at least the columns named.
+
+    Raises:
+        SentimentError: the text column holds no text, or the label column lists or structures.
+        pyarrow.ArrowException: a text is not UTF-8.
+    """
+    row = 0
+    for batch in batches:
+        texts = batch.column(text)
+        if pa.types.is_dictionary(texts.type):
+            texts = texts.dictionary_decode()
+        if pa.types.is_string_view(texts.type):
+            texts = texts.cast(pa.string())
+        if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
+            raise SentimentError(f"column {text!r} holds {texts.type}, not text; say --text-column")
+        texts.validate(full=True)
+        labels: list[Any] = [None] * len(texts)
+        if label is not None:
+            if pa.types.is_nested(batch.column(label).type):
+                raise SentimentError(f"column {label!r} holds {batch.column(label).type}; say --label-column")
+            labels = batch.column(label).to_pylist()
+        for value, label_value in zip(texts.to_pylist(), labels, strict=True):
+            row += 1
+            yield Record(row, None, value, label_value)

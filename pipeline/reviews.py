@@ -1,0 +1,98 @@
+"""What every source of reviews is turned into before the corpus is written: one table a split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from pipeline.errors import SentimentError
+
+SPLITS = ("train", "test", "unsupervised")
+POSITIVE, NEGATIVE, UNLABELLED = 1, 0, -1
+REVIEWS_PER_BATCH = 5_000
+REVIEW_SCHEMA = pa.schema([("text", pa.string()), ("label", pa.int8()), ("rating", pa.int8())])
+"""text: raw, as the source has it; label: 1, 0 or -1; rating: stars 1-10 or null."""
+
+
+def is_blank(text: str | None) -> bool:
+    """Tell whether a text is missing or nothing but white space."""
+    return text is None or not text.strip()
+
+
+class ReviewRows:
+    """Gathers the reviews of one split; blank texts are left out and counted."""
+
+    def __init__(self) -> None:
+        self.blank = 0
+        self._batches: list[pa.RecordBatch] = []
+        self._texts: list[str] = []
+        self._labels: list[int] = []
+        self._ratings: list[int | None] = []
+
+    def append(self, text: str | None, label: int, rating: int | None = None) -> None:
+        """Add one review, unless its text is missing or nothing but white space."""
+        if text is None or is_blank(text):
+            self.blank += 1
+            return
+        self._texts.append(text)
+        self._labels.append(label)
+        self._ratings.append(rating)
+        if len(self._texts) == REVIEWS_PER_BATCH:
+            self._flush()
+
+    def extend(self, rows: ReviewRows) -> None:
+        """Add all reviews of another gathering, which must not be used after."""
+        self._flush()
+        rows._flush()
+        self._batches.extend(rows._batches)
+        self.blank += rows.blank
+
+    def _flush(self) -> None:
+        if not self._texts:
+            return
+        columns = [
+            pa.array(self._texts, pa.string()),
+            pa.array(self._labels, pa.int8()),
+            pa.array(self._ratings, pa.int8()),
+        ]
+        self._batches.append(pa.record_batch(columns, schema=REVIEW_SCHEMA))
+        self._texts, self._labels, self._ratings = [], [], []
+
+    def table(self) -> pa.Table:
+        """Return what was gathered, as chunks of ``REVIEWS_PER_BATCH`` rows (``REVIEW_SCHEMA``)."""
+        self._flush()
+        return pa.Table.from_batches(self._batches, schema=REVIEW_SCHEMA)
+
+
+@dataclass
+class SourceReviews:
+    """The reviews of a source.
+
+    Attributes:
+        name: slug of the corpus (``[a-z0-9-]``).
+        description: the source in words, for the manifest.
+        fingerprint: SHA-256 of what was read, or the revision where the source is content-addressed.
+        tables: a table (``REVIEW_SCHEMA``) for each split, in the order of ``SPLITS``; ``test`` may be absent.
+        blank: rows without text that were left out, by split.
+    """
+
+    name: str
+    description: str
+    fingerprint: str
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+    blank: dict[str, int] = field(default_factory=dict)
+
+    def add(self, split: str, rows: ReviewRows) -> None:
+        """Take over a split.
+
+        Raises:
+            SentimentError: it holds no review.
+        """
+        table = rows.table()
+        if table.num_rows == 0:
+            reason = f"all {rows.blank} texts are blank" if rows.blank else "there are no rows"
+            raise SentimentError(f"{self.description}: no review for {split}: {reason}")
+        self.tables[split] = table
+        if rows.blank:
+            self.blank[split] = rows.blank
