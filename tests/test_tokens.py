@@ -1,0 +1,92 @@
+"""Promises: spaCy's tokens, lower-cased; the same whatever the process count; white space never a token."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import spacy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.artifacts import read_manifest
+from pipeline.console import Console
+from pipeline.tokens import LONGEST_CHUNK, ChunkTokenizer, build_tokens, chunks_of, read_form_ids, read_forms
+from tests.conftest import Workspace, write_corpus
+
+LANGUAGE = spacy.blank("en")
+TOKENIZER = ChunkTokenizer(str)
+
+WORDS = st.sampled_from(
+    [
+        "don't",
+        "U.S.A.",
+        "(great)",
+        "10/10",
+        "can't-miss",
+        "e.g.",
+        "...",
+        "ok!!!",
+        "it's",
+        "ÉCLAT",
+        "🙂",
+        "$9.99",
+        "«non»",
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=30))
+def test_tokens_are_those_of_spacy(words: list[str]) -> None:
+    text = " ".join(words)
+    expected = [token.lower_ for token in LANGUAGE.tokenizer(text) if not token.is_space]
+    assert next(TOKENIZER([text])) == expected
+
+
+@given(st.text(max_size=300))
+def test_no_token_holds_white_space_and_no_character_is_lost(text: str) -> None:
+    tokens = next(TOKENIZER([text]))
+    assert all(token and token.split() == [token] for token in tokens)
+    assert "".join(tokens) == "".join(part.lower() for part in "".join(chunks_of(text)).split()) or "Σ" in text
+
+
+def test_html_breaks_are_white_space() -> None:
+    assert next(TOKENIZER(["good<br /><br>film<BR/>!"])) == ["good", "film", "!"]
+
+
+def test_emoticon_with_a_blank_is_two_tokens_as_documented() -> None:
+    assert next(TOKENIZER(["fine : )"])) == ["fine", ":", ")"]
+
+
+def test_a_full_memory_changes_nothing() -> None:
+    forgetful = ChunkTokenizer(str, max_chunks=2)
+    texts = ["one two, three!", "two, three! four", "one four"]
+    assert list(forgetful(texts)) == list(TOKENIZER(texts))
+
+
+def test_endless_chunk_is_cut_in_pieces() -> None:
+    assert max(map(len, chunks_of("a" * (3 * LONGEST_CHUNK + 1)))) == LONGEST_CHUNK
+    assert sum(map(len, next(TOKENIZER(["!" * 5000])))) == 5000
+
+
+def test_stored_ids_give_back_the_tokens(workspace: Workspace) -> None:
+    forms = read_forms(workspace.tokens)
+    with pa.memory_map(str(workspace.corpus / "test.arrow")) as source:
+        texts = pa.ipc.open_file(source).read_all()["text"].to_pylist()
+    form_ids, offsets = read_form_ids(workspace.tokens, "test")
+    stored = [[forms[index] for index in form_ids[offsets[row] : offsets[row + 1]]] for row in range(len(texts))]
+    assert stored == list(TOKENIZER(texts))
+
+
+@pytest.mark.slow
+def test_process_count_changes_nothing(workspace: Workspace, tmp_path: Path, quiet: Console) -> None:
+    build_tokens(workspace.corpus, tmp_path / "two", quiet, processes=2)
+    fingerprints = [read_manifest(folder, "tokens")["fingerprint"] for folder in (workspace.tokens, tmp_path / "two")]
+    assert fingerprints[0] == fingerprints[1]
+
+
+def test_reviews_without_tokens_keep_their_row(tmp_path: Path, quiet: Console) -> None:
+    write_corpus(tmp_path / "corpus", {"train": [("", 0), ("<br />", 1), ("word", 1)]})
+    build_tokens(tmp_path / "corpus", tmp_path / "tokens", quiet, processes=1)
+    _, offsets = read_form_ids(tmp_path / "tokens", "train")
+    assert np.diff(offsets).tolist() == [0, 0, 1]
