@@ -1,0 +1,66 @@
+"""The training split as token ids, with its validation part held out."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.errors import SentimentError
+from pipeline.splits import held_out_rows
+from pipeline.tokens import read_form_ids, read_forms
+from pipeline.vocabulary import Vocabulary
+
+SPLIT_SEED = 20_110_619
+"""Seed of the validation split. Fixed, so that recipes and seeds are compared on the same reviews."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The training split in memory, as token ids.
+
+    Attributes:
+        sequences: int32 token ids of each row of the training split, uncut.
+        labels: int8, (N,).
+        training_rows: int64, sorted; the rows that weights are fitted on.
+        validation_rows: int64, sorted; the rows that every choice is made on.
+    """
+
+    sequences: list[NDArray[np.int32]]
+    labels: NDArray[np.int8]
+    training_rows: NDArray[np.int64]
+    validation_rows: NDArray[np.int64]
+
+
+def read_labels_and_groups(corpus_folder: Path) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+    """Return the labels, int8, (N,), and duplicate groups, int64, (N,), of the training split."""
+    with pa.memory_map(str(corpus_folder / "train.arrow")) as source:
+        table = pa.ipc.open_file(source).read_all().select(["label", "duplicate_group"])
+        return table["label"].to_numpy().copy(), table["duplicate_group"].to_numpy().copy()
+
+
+def load_training_data(
+    corpus_folder: Path, tokens_folder: Path, vocabulary: Vocabulary, validation_fraction: float
+) -> TrainingData:
+    """Read the training split and hold out its validation part.
+
+    Raises:
+        SentimentError: a side of the split would be empty or of one class.
+    """
+    labels, groups = read_labels_and_groups(corpus_folder)
+    form_ids, offsets = read_form_ids(tokens_folder, "train")
+    token_ids = vocabulary.token_ids(read_forms(tokens_folder))[form_ids]
+    validation_rows = held_out_rows(labels, groups, validation_fraction, SPLIT_SEED)
+    training_rows = np.setdiff1d(np.arange(len(labels)), validation_rows)
+    for side, rows in (("training", training_rows), ("validation", validation_rows)):
+        if len(np.unique(labels[rows])) < 2:
+            raise SentimentError(
+                f"{corpus_folder}/train.arrow: the {side} part has {len(rows)} reviews and not both classes; "
+                "give a source with more labelled reviews"
+            )
+    sequences = [token_ids[start:end] for start, end in itertools.pairwise(offsets)]
+    return TrainingData(sequences, labels, training_rows, validation_rows)
