@@ -1,0 +1,90 @@
+"""Which column of a table to score holds the reviews: by its name, else by what stands in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pipeline.errors import SentimentError
+
+TEXT_NAMES = frozenset(  # without case, blanks and punctuation
+    {
+        *("review", "reviews", "text", "comment", "comments", "content", "body", "message", "sentence", "document"),
+        *("feedback", "tweet", "post", "opinion", "verbatim", "reviewtext", "textreview", "reviewbody"),
+        *("reviewcontent", "commenttext", "commentbody", "fulltext", "cleantext", "rawtext"),
+    }
+)
+_SAMPLE_VALUE = 10_000
+_WORDS_OF_A_TEXT = 4.0  # on average; names, dates and titles of one or two words have fewer
+
+
+def find_text_column(header: Sequence[str], sample: Sequence[Sequence[str]], wanted: str | None, name: str) -> int:
+    """Return the position of the column of reviews.
+
+    That is the wanted one; else the only one whose name says so; else the only one whose values in the sample are
+    texts. A column of numbers is neither, whatever its name.
+
+    Args:
+        header: column names.
+        sample: the first rows.
+        wanted: the name asked for, if any.
+        name: the file's name, for messages.
+
+    Raises:
+        SentimentError: there is no such column, or more than one.
+    """
+    if wanted is not None:
+        return _named_column(header, wanted, name)
+    values = [[row[index][:_SAMPLE_VALUE].strip() for row in sample] for index in range(len(header))]
+    numeric = [any(column) and all(_is_number(value) for value in column if value) for column in values]
+    if len(header) == 1:
+        return 0
+    by_name = [
+        index
+        for index, column in enumerate(header)
+        if re.sub(r"[\W_]+", "", column.casefold()) in TEXT_NAMES and not numeric[index]
+    ]
+    by_content = [index for index, column in enumerate(values) if not numeric[index] and _are_texts(column)]
+    candidates = by_name or by_content
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        raise SentimentError(
+            f"{name}: {len(candidates)} columns may hold the reviews ({_listed([header[i] for i in candidates])}); "
+            "choose one with --text-column"
+        )
+    raise SentimentError(
+        f"{name}: no column looks like reviews (columns: {_listed(header)}); choose one with --text-column"
+    )
+
+
+def _named_column(header: Sequence[str], wanted: str, name: str) -> int:
+    exact = [index for index, column in enumerate(header) if column == wanted]
+    key = wanted.strip().casefold()
+    found = exact or [index for index, column in enumerate(header) if column.strip().casefold() == key]
+    if not found:
+        raise SentimentError(f"{name}: no column {wanted!r}; --text-column must be one of: {_listed(header)}")
+    if len(found) > 1:
+        places = " and ".join(str(index + 1) for index in found)
+        raise SentimentError(f"{name}: column {wanted!r} stands there twice or more (columns {places}); rename one")
+    return found[0]
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value.replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+def _are_texts(values: Sequence[str]) -> bool:
+    filled = [value for value in values if value]
+    if not filled:
+        return False
+    return sum(len(value.split()) for value in filled) / len(filled) >= _WORDS_OF_A_TEXT
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [repr(column if len(column) <= 40 else column[:37] + "...") for column in names[:20]]
+    return ", ".join(shown) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
