@@ -1,0 +1,294 @@
+"""Measure a trained model: on the test split of its corpus, or on any labelled file.
+
+The labels of the test split are read in this module and nowhere else. Every run that reads them adds a line to
+``test-evaluations.csv`` in the reports folder, so that anyone can count how often the test was looked at.
+``METRICS_KEYS`` documents ``metrics.json``.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.artifacts import StageOutput, read_json
+from pipeline.baselines import (
+    HTML_BREAK,
+    MAJORITY,
+    SETTINGS,
+    TITLES,
+    BaselineCorpus,
+    BaselineScores,
+    Scores,
+    baseline_scores,
+)
+from pipeline.console import Console
+from pipeline.errors import SentimentError
+from pipeline.evaluation_data import LabelledTexts, baseline_corpus, read_labelled_file, read_test_split
+from pipeline.inference import SentimentModel, sigmoid
+from pipeline.ledger import LEDGER_NAME, append_to_ledger, ledger_entry
+from pipeline.machine import machine_description, versions_in_use
+from pipeline.metrics import (
+    CALIBRATION_BINS,
+    Labels,
+    Probabilities,
+    accuracy_summary,
+    mcnemar,
+    predictions,
+    subset_summary,
+)
+from pipeline.report import Evaluated, write_report
+
+SCHEMA_VERSION = 1
+METRICS_KEYS: Mapping[str, str] = {
+    "schema_version": "version of this layout; raised when a key changes its meaning or goes",
+    "evaluated_at": "time of the evaluation, UTC, ISO 8601",
+    "command": "the command that repeats this evaluation",
+    "model": "name, weights (SHA-256), recipe, seed, temperature, validation figures and training cost of the model",
+    "data": "what was scored: kind (test split or labelled file), name, fingerprint, rows, how it was split",
+    "all": "figures over all reviews; undefined ones are null, log loss is in nats, intervals are 95% (Wilson)",
+    "leak_free": "the same over the test reviews with no near duplicate in what the model was trained on, or null",
+    "leakage": "how many test reviews have a near duplicate in which training splits, or why that is unknown",
+    "baselines": "linear models on the same training part, each with McNemar's test of the model against it",
+    "vectors": "pretrained vectors of the embedding: name, SHA-256, dimension, coverage of the vocabulary",
+    "corpus_audit": "findings of the corpus audit, where there is one",
+    "scoring": "wall seconds of scoring the reviews, and reviews per second",
+    "versions": "versions of Python and of the packages that shape the figures",
+    "machine": "processor, its instruction sets, cores, memory, operating system",
+}
+"""Top-level keys of ``metrics.json``."""
+
+
+class Scorer(Protocol):
+    """What evaluation needs of a model; :class:`pipeline.inference.SentimentModel` has it."""
+
+    name: str
+    config: dict[str, Any]
+    temperature: float
+
+    def logits(self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None) -> NDArray[np.float32]:
+        """Return uncalibrated logits, float32 (N,), in the order given."""
+        ...
+
+
+def baseline_entry(result: BaselineScores, data: LabelledTexts, model_predicted: Labels) -> dict[str, Any]:
+    """Return one baseline's entry of ``metrics.json``."""
+    predicted = (result.scores >= 0).astype(np.int8)
+    mask = data.leak_free
+    return {
+        "title": TITLES[result.name],
+        "settings": dict(SETTINGS[result.name]),
+        "training_rows": result.training_rows,
+        "seconds": round(result.seconds, 2),
+        "from_cache": result.from_cache,
+        **accuracy_summary(data.labels, predicted),
+        "leak_free": None if mask is None else accuracy_summary(data.labels[mask], predicted[mask]),
+        "mcnemar": mcnemar(data.labels, model_predicted, predicted),
+    }
+
+
+def score_texts(model: Scorer, texts: Sequence[str], console: Console) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Return the logits of the texts, float32 (N,), and the ``scoring`` entry of ``metrics.json``.
+
+    Raises:
+        SentimentError: a logit is not a number.
+    """
+    started = time.perf_counter()
+    with console.progress(len(texts), "scoring") as bar:
+        logits = model.logits(texts, on_batch=bar.update)
+    seconds = time.perf_counter() - started
+    if not np.isfinite(logits).all():
+        raise SentimentError(f"{model.name}: gives a score that is not a number; train the model again")
+    return logits, {"seconds": round(seconds, 2), "reviews_per_second": round(len(texts) / max(seconds, 1e-9), 1)}
+
+
+def add_baselines(
+    metrics: dict[str, Any],
+    data: LabelledTexts,
+    predicted: Labels,
+    corpus: BaselineCorpus,
+    cache_folder: Path,
+    console: Console,
+) -> dict[str, Scores]:
+    """Fill the ``baselines`` entry of ``metrics.json``; return the fitted baselines' scores by title."""
+    results = baseline_scores(
+        corpus, cache_folder, on_fit=lambda title: console.say(f"evaluate: fitting the baseline {title}")
+    )
+    for result in results:
+        metrics["baselines"][result.name] = baseline_entry(result, data, predicted)
+    return {TITLES[result.name]: result.scores for result in results if result.name != MAJORITY}
+
+
+def model_entry(model: Scorer) -> dict[str, Any]:
+    """Return the ``model`` entry of ``metrics.json``."""
+    config = model.config
+    entry = {
+        "name": model.name,
+        "weights_sha256": config.get("files", {}).get("model.safetensors"),
+        "temperature": model.temperature,
+        "pretrained_on_unlabelled_text": bool(config.get("pretraining")),
+    }
+    for key in ("recipe", "seed", "validation", "training"):
+        entry[key] = config.get(key)
+    return entry
+
+
+def vectors_entry(config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the ``vectors`` entry of ``metrics.json``: the pretrained vectors and their coverage of the vocabulary."""
+    entry = {**(config.get("vectors") or {})}
+    if config.get("coverage") is not None:
+        entry["coverage"] = config["coverage"]
+    return entry or None
+
+
+def evaluation_command(
+    model_folder: Path, labelled_file: Path | None, options: Mapping[str, str | None], baselines: bool
+) -> str:
+    """Return the command line that repeats an evaluation."""
+    words = ["sentiment", "evaluate"]
+    if labelled_file is not None:
+        words.append(str(labelled_file))
+    words += ["--model", str(model_folder)]
+    for flag, value in options.items():
+        if value is not None:
+            words += [flag, value]
+    if not baselines:
+        words.append("--no-baselines")
+    return shlex.join(words)
+
+
+def corpus_audit(corpus_folder: Path) -> dict[str, Any] | None:
+    """Return the findings of the corpus audit, or None where there are none."""
+    path = corpus_folder / "audit.json"
+    return read_json(path, "run `sentiment data` (or `make data`) again") if path.is_file() else None
+
+
+def measure(
+    model: Scorer, data: LabelledTexts, command: str, bins: int, console: Console
+) -> tuple[Probabilities, dict[str, Any]]:
+    """Score the texts; return the probabilities, float64 (N,), and ``metrics.json`` without audit and baselines."""
+    logits, scoring = score_texts(model, data.texts, console)
+    before, probabilities = sigmoid(logits, 1.0), sigmoid(logits, model.temperature)
+    words = np.array([len(HTML_BREAK.sub(" ", text).split()) for text in data.texts], dtype=np.int64)
+    leak_free = None
+    if data.leak_free is not None and data.leak_free.any():
+        mask = data.leak_free
+        leak_free = subset_summary(data.labels[mask], probabilities[mask], before[mask], words[mask], bins)
+    return probabilities, {
+        "schema_version": SCHEMA_VERSION,
+        "evaluated_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "model": model_entry(model),
+        "data": data.description,
+        "all": subset_summary(data.labels, probabilities, before, words, bins),
+        "leak_free": leak_free,
+        "leakage": data.leakage,
+        "baselines": {},
+        "vectors": vectors_entry(model.config),
+        "corpus_audit": None,
+        "scoring": scoring,
+        "versions": versions_in_use(),
+        "machine": machine_description(),
+    }
+
+
+def show_on_console(metrics: Mapping[str, Any], page: Path, console: Console) -> None:
+    """Print accuracy with interval, leak-free accuracy, baselines and where the page lies."""
+    if metrics["data"]["sample"]:
+        console.say("evaluate: this is the generated sample, not IMDb; its figures say nothing about real reviews")
+    lines = [("accuracy", metrics["all"])]
+    if metrics["leak_free"] is not None:
+        lines.append(("  on leak-free reviews", metrics["leak_free"]))
+    lines += [(entry["title"], entry) for entry in metrics["baselines"].values()]
+    width = max(len(title) for title, _ in lines)
+    for title, entry in lines:
+        low, high = entry["accuracy_interval"]
+        console.say(f"{title:<{width}}  {entry['accuracy']:7.2%}  [{low:.2%}, {high:.2%}]  {entry['rows']:,} reviews")
+    console.say(f"report: {page}")
+
+
+def report_name(model_name: str, data: LabelledTexts) -> str:
+    """Return the folder name of a report; a model's name comes from its folder's files and is not to be a path."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", model_name).strip("-.") or "model"
+    slug = data.description.get("slug")
+    return name if slug is None else f"{name}-on-{slug}"
+
+
+def evaluate_model(
+    model_folder: Path,
+    corpus_folder: Path,
+    reports_folder: Path,
+    console: Console,
+    *,
+    labelled_file: Path | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    label_positive: str | None = None,
+    baselines: bool = True,
+    cache_folder: Path,
+    bins: int = CALIBRATION_BINS,
+    model: Scorer | None = None,
+) -> dict[str, Any]:
+    """Measure a model and write ``reports_folder/<model>/`` (or ``<model>-on-<file>/``), the manifest last.
+
+    Args:
+        model_folder: of the model.
+        corpus_folder: of the corpus whose test split is scored; not read where a file is given.
+        reports_folder: receives the report, and a line in ``test-evaluations.csv`` where test labels were read.
+        console: told about progress and the result.
+        labelled_file: a CSV, TSV or Parquet file to score instead of the test split.
+        text_column: its text column; None is found by name.
+        label_column: its label column; None is found by name.
+        label_positive: its label that means positive; None reads the usual names.
+        baselines: fit the linear baselines too (never for a file: they would need its training part).
+        cache_folder: keeps the baselines' scores.
+        bins: equal-mass bins of the calibration error.
+        model: the loaded model, where the caller has it; else it is loaded from ``model_folder``.
+
+    Returns:
+        The content of ``metrics.json`` (``METRICS_KEYS``).
+
+    Raises:
+        SentimentError: the model, the corpus or the file is missing or damaged; another run writes this report.
+    """
+    model = SentimentModel.load(model_folder) if model is None else model
+    if labelled_file is None:
+        data = read_test_split(corpus_folder, model.config)
+    else:
+        data = read_labelled_file(labelled_file, text_column, label_column, label_positive)
+    options = {
+        "--data-dir": None if corpus_folder.parent == Path("data") else str(corpus_folder.parent),
+        "--reports-dir": None if reports_folder == Path("reports") else str(reports_folder),
+        "--text-column": text_column,
+        "--label-column": label_column,
+        "--label-positive": label_positive,
+    }
+    command = evaluation_command(model_folder, labelled_file, options, baselines)
+    console.say(f"evaluate: {model.name} on {data.description['name']}, {len(data.texts):,} reviews")
+    folder = reports_folder / report_name(model.name, data)
+    with StageOutput(folder, "evaluate") as output:
+        probabilities, metrics = measure(model, data, command, bins, console)
+        scores: dict[str, Scores] = {}
+        if labelled_file is None:
+            append_to_ledger(reports_folder / LEDGER_NAME, ledger_entry(metrics))
+            metrics["corpus_audit"] = corpus_audit(corpus_folder)
+            if baselines:
+                corpus = baseline_corpus(model_folder, corpus_folder, data)
+                scores = add_baselines(metrics, data, predictions(probabilities), corpus, cache_folder, console)
+        curves = model_folder / "training.png"
+        training_curves = curves.read_bytes() if curves.is_file() else None
+        write_report(output, Evaluated(metrics, data, probabilities, scores, training_curves))
+        output.commit(
+            inputs={"model": metrics["model"]["weights_sha256"] or "", "data": data.description["fingerprint"]},
+            settings={"bins": bins, "baselines": bool(metrics["baselines"])},
+            details={"rows": len(data.texts), "accuracy": metrics["all"]["accuracy"]},
+        )
+    show_on_console(metrics, folder / "report.html", console)
+    return metrics

@@ -1,0 +1,195 @@
+"""Reviews with their true classes, as evaluation reads them: the test split of a corpus, or any labelled file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.artifacts import read_manifest, sha256_of_file
+from pipeline.baselines import BaselineCorpus
+from pipeline.columns import ColumnChoice, LabelReader
+from pipeline.errors import SentimentError
+from pipeline.metrics import Labels, Mask
+from pipeline.review_tables import read_reviews
+
+SAMPLE_CORPUS = "demo"
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """Reviews with their true classes.
+
+    Attributes:
+        texts: N raw texts.
+        labels: int8 (N,), 1 positive, 0 negative.
+        rows: int64 (N,), row in the split, or position among a file's reviews that have text; from 0.
+        description: the ``data`` entry of ``metrics.json``.
+        leak_free: bool (N,), or None where that is unknown.
+        leakage: the ``leakage`` entry of ``metrics.json``; None for a file.
+    """
+
+    texts: list[str]
+    labels: Labels
+    rows: NDArray[np.int64]
+    description: dict[str, Any]
+    leak_free: Mask | None = None
+    leakage: dict[str, Any] | None = None
+
+
+def read_arrow(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Read some columns of an Arrow IPC file.
+
+    Raises:
+        SentimentError: the file is missing, damaged or lacks a column.
+    """
+    try:
+        with pa.memory_map(str(path)) as source:
+            names = pa.ipc.open_file(source).schema.names
+            missing = [name for name in columns if name not in names]
+            if missing:
+                raise SentimentError(f"{path}: no column {missing[0]!r}; run the stage that writes it again")
+            wanted = pa.ipc.IpcReadOptions(included_fields=[names.index(name) for name in columns])
+            return pa.ipc.open_file(source, options=wanted).read_all()
+    except FileNotFoundError:
+        raise SentimentError(f"{path}: not found; run the stage that writes it first") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise SentimentError(f"{path}: not readable as Arrow ({reason}); run the stage that writes it again") from error
+
+
+def column(table: pa.Table, name: str) -> NDArray[Any]:
+    """Return a numeric column without nulls as a NumPy array."""
+    return np.asarray(table.column(name).to_numpy())
+
+
+def require_labels(path: Path, labels: NDArray[Any]) -> Labels:
+    """Return the labels as int8 after checking that there are some and that all are 0 or 1.
+
+    Raises:
+        SentimentError: no rows, or a row without a class.
+    """
+    if labels.size == 0:
+        raise SentimentError(f"{path}: no labelled reviews; there is nothing to evaluate")
+    strange = np.flatnonzero((labels != 0) & (labels != 1))
+    if strange.size:
+        row = int(strange[0])
+        raise SentimentError(f"{path}: row {row} has label {labels[row]}, neither 0 nor 1; build the corpus again")
+    return labels.astype(np.int8)
+
+
+def same_corpus(config: Mapping[str, Any], corpus_fingerprint: str) -> bool:
+    """Say whether the model was trained on this very corpus."""
+    return bool(config.get("corpus", {}).get("fingerprint") == corpus_fingerprint)
+
+
+def leak_free_rows(
+    corpus_folder: Path, test_groups: NDArray[np.int64], config: Mapping[str, Any]
+) -> tuple[Mask, dict[str, Any]]:
+    """Find the test reviews with no near duplicate in what the model was trained on.
+
+    Args:
+        corpus_folder: of the corpus the model was trained on.
+        test_groups: duplicate group of each test review, (N,).
+        config: of the model; unlabelled text counts as seen where it was pretrained on it.
+
+    Returns:
+        bool (N,), True where no group is shared, and the ``leakage`` entry of ``metrics.json``.
+    """
+    splits = ["train"]
+    if config.get("pretraining") and (corpus_folder / "unsupervised.arrow").is_file():
+        splits.append("unsupervised")
+    seen = np.zeros(test_groups.size, dtype=np.bool_)
+    shared: dict[str, int] = {}
+    for split in splits:
+        groups = column(read_arrow(corpus_folder / f"{split}.arrow", ["duplicate_group"]), "duplicate_group")
+        inside = np.isin(test_groups, groups)
+        shared[split] = int(inside.sum())
+        seen |= inside
+    leakage = {"known": True, "compared_with": splits, "shared_with": shared, "rows": int(seen.sum())}
+    return ~seen, leakage
+
+
+def read_test_split(corpus_folder: Path, config: Mapping[str, Any]) -> LabelledTexts:
+    """Read the test split of a corpus with its labels and find its leak-free part.
+
+    Raises:
+        SentimentError: the corpus is unfinished or damaged.
+    """
+    manifest = read_manifest(corpus_folder, "data")
+    path = corpus_folder / "test.arrow"
+    table = read_arrow(path, ["row", "text", "label", "duplicate_group"])
+    labels = require_labels(path, column(table, "label"))
+    description = {
+        "kind": "test split",
+        "name": str(manifest.get("name", corpus_folder.name)),
+        "fingerprint": manifest["fingerprint"],
+        "rows": labels.size,
+        "source": manifest.get("source"),
+        "split": manifest.get("split"),
+        "sample": manifest.get("name") == SAMPLE_CORPUS,
+        "trained_on_this_corpus": same_corpus(config, manifest["fingerprint"]),
+    }
+    leak_free: Mask | None = None
+    leakage: dict[str, Any] = {"known": False, "reason": "the model was trained on another corpus"}
+    if description["trained_on_this_corpus"]:
+        leak_free, leakage = leak_free_rows(corpus_folder, column(table, "duplicate_group"), config)
+    return LabelledTexts(
+        table.column("text").to_pylist(), labels, column(table, "row"), description, leak_free, leakage
+    )
+
+
+def baseline_corpus(model_folder: Path, corpus_folder: Path, data: LabelledTexts) -> BaselineCorpus:
+    """Return what the baselines may see: the train split without the model's validation part.
+
+    Raises:
+        SentimentError: the train split or ``validation.arrow`` is damaged, or they do not belong together.
+    """
+    train_path = corpus_folder / "train.arrow"
+    labels = require_labels(train_path, column(read_arrow(train_path, ["label"]), "label"))
+    kept = np.ones(labels.size, dtype=np.bool_)
+    validation_path = model_folder / "validation.arrow"
+    if data.description["trained_on_this_corpus"] and validation_path.is_file():
+        held_out = column(read_arrow(validation_path, ["row"]), "row")
+        if held_out.size and (held_out.min() < 0 or held_out.max() >= labels.size):
+            raise SentimentError(f"{validation_path}: names a row that {train_path} lacks; train the model again")
+        kept[held_out] = False
+    rows = np.flatnonzero(kept)
+
+    def read_training_texts() -> list[str]:
+        texts: list[str] = read_arrow(train_path, ["text"]).column("text").take(pa.array(rows)).to_pylist()
+        return texts
+
+    return BaselineCorpus(data.description["fingerprint"], rows, labels[rows], read_training_texts, data.texts)
+
+
+def read_labelled_file(
+    path: Path, text_column: str | None, label_column: str | None, label_positive: str | None
+) -> LabelledTexts:
+    """Read a CSV, TSV or Parquet file of reviews with labels; rows without text are left out and counted.
+
+    Raises:
+        SentimentError: the file, a column or a label is at fault.
+    """
+    if not path.is_file():
+        raise SentimentError(f"{path}: not found; give a CSV, TSV or Parquet file with a text and a label column")
+    choice = ColumnChoice(text=text_column, label=label_column, positive=label_positive)
+    reviews = read_reviews(path, choice, LabelReader(label_positive))
+    table = reviews.table()
+    labels = require_labels(path, column(table, "label"))
+    description = {
+        "kind": "labelled file",
+        "name": path.name,
+        "slug": re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-") or "file",
+        "fingerprint": sha256_of_file(path),
+        "rows": labels.size,
+        "rows_without_text": reviews.blank,
+        "sample": False,
+    }
+    return LabelledTexts(table.column("text").to_pylist(), labels, np.arange(labels.size), description)

@@ -1,0 +1,89 @@
+"""The errors a reader looks at first: the wrong predictions the model was surest of, as text."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.baselines import HTML_BREAK
+from pipeline.evaluation_data import LabelledTexts
+from pipeline.metrics import Probabilities, most_confident_errors, predictions
+
+ERRORS_SHOWN = 20
+CLASSES = ("negative", "positive")
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters and direction overrides: they would act on a terminal or reorder a page."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong prediction as the reader sees it."""
+
+    number: int
+    row: int
+    truth: str
+    predicted: str
+    probability: float
+    words: int
+    leak_free: bool | None
+    text: str
+
+
+def readable(text: str) -> str:
+    """Return a review for reading: HTML breaks as line breaks, no control characters.
+
+    Bytes of Windows-1252 that were read as Latin-1 (the ellipsis at U+0085, say) become what they were meant as.
+    """
+
+    def replacement(match: re.Match[str]) -> str:
+        character = match.group()
+        if "\x80" <= character <= "\x9f":
+            return character.encode("latin-1").decode("cp1252", "replace")
+        return " " if character == "\r" else "\N{REPLACEMENT CHARACTER}"
+
+    return UNPRINTABLE.sub(replacement, HTML_BREAK.sub("\n", text)).strip()
+
+
+def most_confident_mistakes(
+    data: LabelledTexts, probabilities: Probabilities, count: int = ERRORS_SHOWN
+) -> list[Mistake]:
+    """Return the most confident wrong predictions, worst first; probabilities are (N,) in the order of the texts."""
+    predicted = predictions(probabilities)
+    found: list[Mistake] = []
+    for position in most_confident_errors(data.labels, probabilities, count):
+        text = readable(data.texts[position])
+        found.append(
+            Mistake(
+                number=len(found) + 1,
+                row=int(data.rows[position]),
+                truth=CLASSES[data.labels[position]],
+                predicted=CLASSES[predicted[position]],
+                probability=float(probabilities[position]),
+                words=len(text.split()),
+                leak_free=None if data.leak_free is None else bool(data.leak_free[position]),
+                text=text,
+            )
+        )
+    return found
+
+
+def errors_text(found: list[Mistake], metrics: Mapping[str, Any]) -> str:
+    """Return ``errors.txt``: the most confident errors in full, wrapped at 100 columns."""
+    lines = [
+        f"The {len(found)} most confident errors of {metrics['model']['name']} on {metrics['data']['name']}",
+        f"({metrics['data']['kind']}, {metrics['all']['rows']:,} reviews), worst first.",
+    ]
+    for mistake in found:
+        lines += [
+            "",
+            "=" * 100,
+            f"{mistake.number}. row {mistake.row}: truly {mistake.truth}, predicted {mistake.predicted} "
+            f"(probability of positive {mistake.probability:.4f}, {mistake.words} words)",
+            "-" * 100,
+        ]
+        for paragraph in mistake.text.split("\n"):
+            lines += textwrap.wrap(paragraph, 100) or [""]
+    return "\n".join(lines) + "\n"
