@@ -1,0 +1,327 @@
+"""The command line: one command for each stage. Errors become one line and an exit code.
+
+Nothing heavy is imported here: each command imports its stage when it runs, so that ``--help`` answers at once.
+Exit codes: 0 done, 1 the data or the environment is at fault, 2 the command line is, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from pipeline import __version__
+from pipeline.console import Console
+from pipeline.errors import SentimentError, UsageError
+
+INTERRUPTED = 130
+DEFAULT_SOURCE = "stanfordnlp/imdb"
+DEFAULT_VECTORS = "glove.6B.100d"
+
+Command = Callable[[argparse.Namespace, Console], None]
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the error and the way out, and exit with 2."""
+        self.exit(UsageError.exit_code, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+
+def run_data(arguments: argparse.Namespace, console: Console) -> None:
+    """Build the corpus."""
+    from pipeline.corpus import build_corpus
+
+    build_corpus(
+        arguments.source,
+        arguments.data_dir / "corpus",
+        console,
+        name=arguments.name,
+        text_column=arguments.text_column,
+        label_column=arguments.label_column,
+        label_positive=arguments.label_positive,
+        seed=arguments.seed,
+    )
+
+
+def run_tokens(arguments: argparse.Namespace, console: Console) -> None:
+    """Tokenise the corpus."""
+    from pipeline.tokens import build_tokens
+
+    data = arguments.data_dir
+    build_tokens(data / "corpus", data / "tokens", console, processes=arguments.processes)
+
+
+def run_vocab(arguments: argparse.Namespace, console: Console) -> None:
+    """Build the vocabulary and its vectors."""
+    from pipeline.vocabulary import build_vocabulary
+
+    data = arguments.data_dir
+    build_vocabulary(
+        data / "tokens",
+        data / "vocabulary",
+        console,
+        vectors=arguments.vectors,
+        size=arguments.size,
+        seed=arguments.seed,
+        backend=arguments.backend,
+        cache_folder=arguments.downloads_dir,
+        dimension=arguments.dimension,
+    )
+
+
+def run_train(arguments: argparse.Namespace, console: Console) -> None:
+    """Train a recipe."""
+    from pipeline.config import load_recipe
+
+    recipe = load_recipe(arguments.recipe)
+    from pipeline.train import train_model
+
+    data = arguments.data_dir
+    train_model(
+        recipe,
+        data / "corpus",
+        data / "tokens",
+        data / "vocabulary",
+        data / "models",
+        console,
+        seed=arguments.seed,
+        checkpoint_seconds=arguments.checkpoint_seconds,
+    )
+
+
+def run_evaluate(arguments: argparse.Namespace, console: Console) -> None:
+    """Evaluate a model and write its report."""
+    from pipeline.evaluate import evaluate_model
+    from pipeline.inference import find_model
+
+    data = arguments.data_dir
+    evaluate_model(
+        find_model(data / "models", arguments.model),
+        data / "corpus",
+        arguments.reports_dir,
+        console,
+        labelled_file=arguments.labelled_file,
+        text_column=arguments.text_column,
+        label_column=arguments.label_column,
+        label_positive=arguments.label_positive,
+        baselines=arguments.baselines,
+        cache_folder=data / "baselines",
+    )
+
+
+def run_score(arguments: argparse.Namespace, console: Console) -> None:
+    """Score a table of reviews."""
+    from pipeline.inference import SentimentModel, find_model
+    from pipeline.score import score_table
+
+    model_folder = find_model(arguments.data_dir / "models", arguments.model)
+    console.say(f"score: model {model_folder}")
+    score_table(
+        arguments.input,
+        arguments.output,
+        SentimentModel.load(model_folder),
+        console,
+        text_column=arguments.text_column,
+        delimiter=arguments.delimiter,
+        encoding=arguments.encoding,
+        prefix=arguments.prefix,
+        window_rows=arguments.window_rows,
+        threshold=arguments.threshold,
+        strict=arguments.strict,
+    )
+
+
+def run_sample(arguments: argparse.Namespace, console: Console) -> None:
+    """Write the demo's CSV."""
+    from pipeline.sample import write_sample_reviews
+
+    write_sample_reviews(arguments.output)
+    console.say(f"sample: generated reviews, not real ones, in {arguments.output}")
+
+
+def add_common_options(parser: argparse.ArgumentParser, suppress: bool) -> None:
+    """Add the options that every command takes; below a command they override nothing unless given."""
+
+    def default(value: object) -> object:
+        return argparse.SUPPRESS if suppress else value
+
+    group = parser.add_argument_group("common options")
+    group.add_argument(
+        "--data-dir", type=Path, default=default(Path("data")), metavar="DIR", help="what stages leave (data)"
+    )
+    group.add_argument(
+        "--reports-dir", type=Path, default=default(Path("reports")), metavar="DIR", help="reports (reports)"
+    )
+    group.add_argument("--quiet", action="store_true", default=default(False), help="say nothing but errors")
+    group.add_argument("--debug", action="store_true", default=default(False), help="show the traceback of an error")
+
+
+def add_column_options(parser: argparse.ArgumentParser, labels: bool) -> None:
+    """Add the options that name columns of a table."""
+    parser.add_argument("--text-column", metavar="NAME", help="column of the review (found by its name)")
+    if labels:
+        parser.add_argument("--label-column", metavar="NAME", help="column of the label (found by its name)")
+        parser.add_argument("--label-positive", metavar="VALUE", help="label value that means positive")
+
+
+def positive_number(text: str) -> int:
+    """Parse a whole number of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value
+
+
+def seed_number(text: str) -> int:
+    """Parse a seed: a whole number of at least 0."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return value
+
+
+def share(text: str) -> float:
+    """Parse a number between 0 and 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def add_data_command(parser: argparse.ArgumentParser) -> None:
+    """Options of ``sentiment data``."""
+    parser.add_argument(
+        "--source",
+        default=DEFAULT_SOURCE,
+        help="hub id, folder of its layout, aclImdb/, aclImdb_v1.tar.gz, CSV or Parquet with text and label, or "
+        f"`sample` (default: {DEFAULT_SOURCE})",
+    )
+    parser.add_argument("--name", help="name of the corpus (from the source)")
+    add_column_options(parser, labels=True)
+    parser.add_argument("--seed", type=seed_number, default=1, help="of the split, where the source has none (1)")
+
+
+def add_tokens_command(parser: argparse.ArgumentParser) -> None:
+    """Options of ``sentiment tokens``."""
+    parser.add_argument("--processes", type=positive_number, help="worker processes (one for each core)")
+
+
+def add_vocab_command(parser: argparse.ArgumentParser) -> None:
+    """Options of ``sentiment vocab``."""
+    parser.add_argument(
+        "--vectors",
+        default=DEFAULT_VECTORS,
+        help=f"glove.6B.50d/100d/200d/300d (downloaded), a .txt or .zip in GloVe format, or none ({DEFAULT_VECTORS})",
+    )
+    parser.add_argument("--size", type=positive_number, default=25_000, help="words, besides <pad> and <unk> (25000)")
+    parser.add_argument("--dimension", type=positive_number, help="of the vectors (the table's; 100 for none)")
+    parser.add_argument("--seed", type=seed_number, default=1, help="of words without a vector (1)")
+    parser.add_argument(
+        "--backend", choices=["default", "torchtext"], default="default", help="who counts and looks up"
+    )
+    parser.add_argument(
+        "--downloads-dir", type=Path, default=Path("data/downloads"), metavar="DIR", help="kept downloads"
+    )
+
+
+def add_train_command(parser: argparse.ArgumentParser) -> None:
+    """Options of ``sentiment train``."""
+    parser.add_argument("--recipe", default="default", help="recipe of the package, or a .toml file (default)")
+    parser.add_argument("--seed", type=seed_number, default=1, help="of weights, batches and dropout (1)")
+    parser.add_argument(
+        "--checkpoint-seconds", type=float, default=120.0, metavar="S", help="longest time between checkpoints (120)"
+    )
+
+
+def add_evaluate_command(parser: argparse.ArgumentParser) -> None:
+    """Options of ``sentiment evaluate``."""
+    parser.add_argument(
+        "labelled_file", nargs="?", type=Path, help="a labelled CSV or Parquet file (default: the test split)"
+    )
+    parser.add_argument("--model", help="model folder or name (default: the last one trained here)")
+    add_column_options(parser, labels=True)
+    parser.add_argument(
+        "--no-baselines", dest="baselines", action="store_false", help="leave the linear models out of the report"
+    )
+
+
+def add_score_command(parser: argparse.ArgumentParser) -> None:
+    """Options of ``sentiment score``."""
+    parser.add_argument("input", help="CSV file of reviews, or - for standard input")
+    parser.add_argument("-o", "--output", required=True, help="CSV file to write, or - for standard output")
+    parser.add_argument("--model", help="model folder or name (default: the last one trained here)")
+    add_column_options(parser, labels=False)
+    parser.add_argument("--delimiter", help="of the input's fields (found from its first lines)")
+    parser.add_argument("--encoding", help="of the input (found from its first bytes)")
+    parser.add_argument("--prefix", help="put before the names of the three new columns")
+    parser.add_argument("--threshold", type=share, default=0.5, help="lowest probability called positive (0.5)")
+    parser.add_argument("--window-rows", type=positive_number, default=4096, help="rows held in memory (4096)")
+    parser.add_argument("--strict", action="store_true", help="stop at the first row with an error")
+
+
+def add_sample_command(parser: argparse.ArgumentParser) -> None:
+    """Options of ``sentiment sample``."""
+    parser.add_argument("output", type=Path, help="CSV file to write")
+
+
+COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Command]] = {
+    "data": ("download or read a corpus, and audit it", add_data_command, run_data),
+    "tokens": ("tokenise the corpus with spaCy", add_tokens_command, run_tokens),
+    "vocab": ("build the vocabulary and its GloVe vectors", add_vocab_command, run_vocab),
+    "train": ("train a GRU by a recipe", add_train_command, run_train),
+    "evaluate": ("measure a model and write the report", add_evaluate_command, run_evaluate),
+    "score": ("append predictions to a CSV of reviews", add_score_command, run_score),
+    "sample": ("write the generated CSV that the demo scores", add_sample_command, run_sample),
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = OneLineParser(prog="sentiment", description="Sentiment classification of reviews with a GRU.")
+    parser.add_argument("--version", action="version", version=f"gru-sentiment {__version__}")
+    add_common_options(parser, suppress=False)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (summary, add_options, _) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        add_options(command)
+        add_common_options(command, suppress=True)
+    return parser
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's message without line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    arguments = build_parser().parse_args(argv)
+    console = Console(quiet=arguments.quiet)
+    try:
+        COMMANDS[arguments.command][2](arguments, console)
+    except KeyboardInterrupt:
+        print(f"sentiment {arguments.command}: interrupted; the same command goes on or starts over", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on; keep the exit quiet
+        return SentimentError.exit_code
+    except SentimentError as error:
+        if arguments.debug:
+            raise
+        print(f"sentiment {arguments.command}: {one_line(error)}", file=sys.stderr)
+        return error.exit_code
+    except Exception as error:
+        if arguments.debug:
+            raise
+        kind = type(error).__name__
+        print(
+            f"sentiment {arguments.command}: unexpected {kind}: {one_line(error)} (--debug shows where)",
+            file=sys.stderr,
+        )
+        return SentimentError.exit_code
+    return 0
