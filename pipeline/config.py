@@ -35,7 +35,7 @@ class ModelSettings:
         word_dropout: probability of replacing a token by ``<unk>`` in training.
         output_dropout: probability of zeroing an entry of the pooled state.
         missing_vectors: where words without a pretrained vector start: ``matched`` to the mean and scale of the found
-            ones, or ``standard`` normal.
+            ones, ``standard`` normal, or made of the ``context`` they have in the training text.
         max_tokens: reviews longer than this are cut to head and tail when scored; 0 never cuts.
     """
 
@@ -47,7 +47,7 @@ class ModelSettings:
     embedding_dropout: float = 0.5
     word_dropout: float = 0.0
     output_dropout: float = 0.5
-    missing_vectors: Literal["matched", "standard"] = "matched"
+    missing_vectors: Literal["matched", "standard", "context"] = "matched"
     max_tokens: int = 0
 
 

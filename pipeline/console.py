@@ -25,6 +25,4 @@ class Console:
         from tqdm import tqdm
 
         hidden = self.quiet or not sys.stderr.isatty()
-        return tqdm(
-            total=total, desc=description, unit=f" {unit}", disable=hidden, file=sys.stderr, leave=False
-        )
+        return tqdm(total=total, desc=description, unit=f" {unit}", disable=hidden, file=sys.stderr, leave=False)

@@ -12,18 +12,21 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from pipeline.artifacts import StageOutput, read_manifest, sha256_of_text, to_json, write_text_atomically
 from pipeline.checkpoints import CHECKPOINT_NAME, CheckpointFile
 from pipeline.config import Recipe
 from pipeline.console import Console
+from pipeline.context_vectors import fill_from_contexts
 from pipeline.errors import SentimentError
 from pipeline.inference import LAST_TRAINED_NAME, best_device
 from pipeline.interrupt import DeferredInterrupt
 from pipeline.model_folder import TrainedModel, write_model_folder
 from pipeline.trainer import Trainer
-from pipeline.training_data import load_training_data
+from pipeline.training_data import TrainingData, load_training_data
 from pipeline.vectors import draw_missing_vectors
 from pipeline.vocabulary import Vocabulary
 
@@ -71,6 +74,20 @@ def epoch_message(line: dict[str, float], epochs: int) -> str:
     )
 
 
+def starting_vectors(path: Path, recipe: Recipe, data: TrainingData, seed: int) -> NDArray[np.float32]:
+    """Return the embeddings at the start, float32, (V, D): from the table, and the others as the recipe says."""
+    stored = load_file(path)
+    vectors, found = stored["vectors"], stored["found"]
+    if recipe.model.missing_vectors == "standard":
+        return draw_missing_vectors(vectors, found, seed=seed, distribution="standard")
+    drawn = draw_missing_vectors(vectors, found, seed=seed, distribution="matched")
+    if recipe.model.missing_vectors == "matched":
+        return drawn
+    texts = [data.sequences[row] for row in data.training_rows]
+    review_of_token = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
+    return fill_from_contexts(drawn, found, np.concatenate(texts), review_of_token)
+
+
 def peak_memory_bytes() -> int:
     """Return the largest resident size of this process so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -110,11 +127,8 @@ def train_model(
     folder = models_folder / f"{corpus['name']}-{recipe.name}-s{seed}"
     with StageOutput(folder, "train") as output:
         vocabulary = Vocabulary.load(vocabulary_folder / "vocabulary.txt")
-        stored = load_file(vocabulary_folder / "vectors.safetensors")
-        vectors = draw_missing_vectors(
-            stored["vectors"], stored["found"].astype(bool), seed=seed, distribution=recipe.model.missing_vectors
-        )
         data = load_training_data(corpus_folder, tokens_folder, vocabulary, recipe.training.validation_fraction)
+        vectors = starting_vectors(vocabulary_folder / "vectors.safetensors", recipe, data, seed)
         trainer = Trainer(recipe, vectors, data, seed, best_device())
         identity = {
             "recipe": sha256_of_text(to_json(recipe.to_dict())),

@@ -7,8 +7,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy_gru import Array, Gate, GRULayer, Reset, Update, bidirectional, layer_from_torch, logistic
 from torch import nn
+
+from tests.numpy_gru import Array, Gate, GRULayer, Reset, Update, bidirectional, layer_from_torch, logistic
 
 TOLERANCE = 1e-12
 sizes = st.integers(1, 7)
