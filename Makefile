@@ -1,0 +1,217 @@
+# GNU Make 4. Stage targets stand for files: a stage's manifest (a model's config.json) is written last, so a target that
+# is there is whole. `make` lists what there is.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+SHELL = /bin/sh
+
+PYTHON ?= python3
+PIP_FLAGS ?=
+PYTEST_FLAGS ?=
+VENV = .venv
+DATA = data
+REPORTS = reports
+RECIPES = pipeline/recipes
+INPUT =
+OUTPUT =
+MODEL =
+
+SENTIMENT = $(VENV)/bin/sentiment --data-dir "$(DATA)" --reports-dir "$(REPORTS)"
+INSTALLED = $(VENV)/.installed
+TORCHTEXT_VENV = .venv-torchtext
+TORCHTEXT_INSTALLED = $(TORCHTEXT_VENV)/.installed
+TORCHTEXT_PYTHON = $(firstword $(foreach name,python3.12 python3.11,$(if $(shell $(name) -V 2>/dev/null),$(name))) python3)
+
+# ------------------------------------------------------------------------------------------------------- settings
+# A setting given on the command line is kept in a file of its own, data/settings/NAME, which is written only when the
+# value differs; stages depend on the files of the settings they use. One left out keeps its last value, or else has
+# its default. The environment's variables of the same names are not looked at.
+
+SETTINGS = $(DATA)/settings
+COLUMN_NAMES = TEXT_COLUMN LABEL_COLUMN LABEL_POSITIVE
+SETTING_NAMES = SOURCE $(COLUMN_NAMES) VECTORS RECIPE SEED
+DEFAULT_SOURCE = stanfordnlp/imdb
+DEFAULT_VECTORS = glove.6B.100d
+DEFAULT_RECIPE = default
+DEFAULT_SEED = 1
+
+given = $(filter command,$(origin $1))
+quoted = '$(subst ','\'',$1)'
+kept = $(shell cat $(call quoted,$(SETTINGS)/$1) 2>/dev/null)
+same = $(findstring |$1|,$(findstring |$2|,|$1|))
+flag = $(if $2, $1 $(call quoted,$2))
+said = $(if $(USED_$1), $1=$(call quoted,$(USED_$1)))
+
+KEPT_SOURCE := $(call kept,SOURCE)
+USED_SOURCE := $(or $(if $(call given,SOURCE),$(SOURCE),$(KEPT_SOURCE)),$(DEFAULT_SOURCE))
+USED_VECTORS := $(or $(if $(call given,VECTORS),$(VECTORS),$(call kept,VECTORS)),$(DEFAULT_VECTORS))
+USED_RECIPE := $(or $(if $(call given,RECIPE),$(RECIPE),$(call kept,RECIPE)),$(DEFAULT_RECIPE))
+USED_SEED := $(or $(if $(call given,SEED),$(SEED),$(call kept,SEED)),$(DEFAULT_SEED))
+
+# The columns belong to a source: with another source, those not given go back to being found by their names.
+same_source := $(call same,$(KEPT_SOURCE),$(USED_SOURCE))
+used_column = $(if $(call given,$1),$($1),$(if $(same_source),$(call kept,$1)))
+USED_TEXT_COLUMN := $(call used_column,TEXT_COLUMN)
+USED_LABEL_COLUMN := $(call used_column,LABEL_COLUMN)
+USED_LABEL_POSITIVE := $(call used_column,LABEL_POSITIVE)
+
+COLUMN_FLAGS = $(call flag,--text-column,$(USED_TEXT_COLUMN))$(call flag,--label-column,$(USED_LABEL_COLUMN))$(call \
+	flag,--label-positive,$(USED_LABEL_POSITIVE))
+
+# Slug and model name as pipeline/sources.py and pipeline/train.py make them.
+SLUG := $(shell basename -- $(call quoted,$(USED_SOURCE)) | tr 'A-Z' 'a-z' | LC_ALL=C sed -E \
+	-e 's/@.*//' -e 's/\.(tar\.gz|tgz|csv|tsv|parquet)$$//' -e 's/[^a-z0-9]+/-/g' -e 's/^-//' -e 's/-$$//')
+NAME := $(if $(filter sample,$(USED_SOURCE)),demo,$(or $(SLUG),corpus))
+RECIPE_FILE := $(if $(filter %.toml,$(USED_RECIPE)),$(USED_RECIPE),$(RECIPES)/$(USED_RECIPE).toml)
+MODEL_NAME := $(NAME)-$(basename $(notdir $(RECIPE_FILE)))-s$(USED_SEED)
+
+CORPUS = $(DATA)/corpus/manifest.json
+TOKENS = $(DATA)/tokens/manifest.json
+VOCABULARY = $(DATA)/vocabulary/manifest.json
+MODEL_FOLDER = $(DATA)/models/$(MODEL_NAME)
+TRAINED = $(MODEL_FOLDER)/config.json
+REPORT = $(REPORTS)/$(MODEL_NAME)/manifest.json
+
+.PHONY: help setup demo data tokens vocab train evaluate score torchtext test lint check clean FORCE
+
+## Usage: make TARGET [SETTING=value ...]
+##
+help: ## print this list
+	@awk '/^##/ { sub(/^## ?/, ""); print; next } \
+		/^[a-z][a-z-]*:.*## / { split($$0, line, /:.*## /); printf "  %-10s %s\n", line[1], line[2] }' \
+		$(firstword $(MAKEFILE_LIST))
+
+setup: $(INSTALLED) ## make .venv with the exact versions of constraints.txt (PYTHON=python3 PIP_FLAGS=)
+
+##
+## On a small generated sample, apart from your own data and reports:
+demo: $(INSTALLED) ## run the whole job: train, evaluate, score a CSV
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(MAKE) --no-print-directory $(DEMO_SETTINGS) demo-files
+	@printf '%s\n' '' \
+		'This was the demo, on a generated sample of made-up reviews. It is NOT IMDb, and its figures say nothing' \
+		'about real reviews. What it left, from this folder on:' \
+		'  report         $(DEMO_REPORTS)/$(DEMO_MODEL)/report.html' \
+		'  figures        $(DEMO_REPORTS)/$(DEMO_MODEL)/metrics.json' \
+		'  scored CSV     $(DEMO_REPORTS)/scored.csv (from $(DEMO_DATA)/reviews.csv)' \
+		'  model          $(DEMO_DATA)/models/$(DEMO_MODEL)/' \
+		'  audited data   $(DEMO_DATA)/corpus/audit.json' \
+		'Next: make train evaluate (on IMDb), or make help.'
+
+##
+## On real reviews, stage by stage; each runs the ones before it where something changed:
+data: $(CORPUS) ## read the reviews and audit them (SOURCE= TEXT_COLUMN= LABEL_COLUMN= LABEL_POSITIVE=)
+tokens: $(TOKENS) ## split the reviews into tokens
+vocab: $(VOCABULARY) ## number the words of train, and look up their vectors (VECTORS=)
+train: $(TRAINED) ## train a GRU (RECIPE=name or file.toml, SEED=)
+evaluate: $(REPORT) ## measure it on test, and write the report
+
+score: $(INSTALLED) ## append predictions to a CSV: make score INPUT=a.csv OUTPUT=b.csv (MODEL=folder)
+	@[ -n "$(INPUT)" ] && [ -n "$(OUTPUT)" ] || \
+		{ echo 'make score: say which files: make score INPUT=reviews.csv OUTPUT=scored.csv' >&2; exit 2; }
+	$(SENTIMENT) score "$(INPUT)" -o "$(OUTPUT)" $(if $(MODEL),--model "$(MODEL)")
+##
+## SOURCE, its columns, VECTORS, RECIPE and SEED keep their last value where left out (data/settings/). Defaults:
+## SOURCE=stanfordnlp/imdb VECTORS=glove.6B.100d RECIPE=default SEED=1
+
+##
+## For those who change the code:
+test: $(INSTALLED) ## run the tests (PYTEST_FLAGS=)
+	$(VENV)/bin/python -m pytest $(PYTEST_FLAGS)
+
+lint: $(INSTALLED) ## check style and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+check: lint test ## lint, then test
+
+torchtext: $(TORCHTEXT_INSTALLED) ## make .venv-torchtext for vocab's other backend (TORCHTEXT_PYTHON=, 3.12 at most)
+
+clean: ## remove what stages wrote, models and settings too; downloads and environments stay
+	rm -rf $(addprefix $(DATA)/,corpus tokens vocabulary models baselines settings demo) $(REPORTS)/demo
+	@for manifest in $(REPORTS)/*/manifest.json; do \
+		folder=$${manifest%/manifest.json}; \
+		case $$folder in */reference|*/\*) ;; *) echo "rm -rf $$folder"; rm -rf "$$folder" ;; esac; \
+	done
+
+# --------------------------------------------------------------------------------------------------- environments
+# The stamp comes last, so that a broken installation is done again. Stages take it as an order-only prerequisite: a
+# new version of a package is no reason to train again.
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'make setup: Python 3.11 or later is needed; name one with PYTHON=' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[dev]"
+	@touch $@
+
+$(TORCHTEXT_INSTALLED): constraints-torchtext.txt
+	@$(TORCHTEXT_PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || \
+		{ echo 'make torchtext: Python 3.12 or earlier is needed; name one with TORCHTEXT_PYTHON=' >&2; exit 1; }
+	$(TORCHTEXT_PYTHON) -m venv $(TORCHTEXT_VENV)
+	$(TORCHTEXT_VENV)/bin/python -m pip install $(PIP_FLAGS) -r constraints-torchtext.txt
+	@touch $@
+
+# --------------------------------------------------------------------------------------------------------- stages
+# What a stage depends on: the stage before, and the settings it uses. The code in pipeline/ is left out on purpose:
+# with it, every edited comment would train again. After a change of code, remove the folder that it wrote. A local
+# SOURCE or VECTORS is tracked by its name alone, not by its date: copying a file is no reason to train again either.
+
+SETTING_FILES = $(addprefix $(SETTINGS)/,$(SETTING_NAMES))
+MODEL_SETTING = $(SETTINGS)/models/$(MODEL_NAME)
+written_if_new = $(if $(call same,$(shell cat $(call quoted,$1) 2>/dev/null),$2),,FORCE)
+
+$(foreach name,$(SETTING_NAMES),$(eval $(SETTINGS)/$(name): VALUE = $$(USED_$(name))))
+$(foreach name,$(SETTING_NAMES),$(eval $(SETTINGS)/$(name): $(call written_if_new,$(SETTINGS)/$(name),$(USED_$(name)))))
+$(MODEL_SETTING): VALUE = $(RECIPE_FILE)
+$(MODEL_SETTING): $(call written_if_new,$(MODEL_SETTING),$(RECIPE_FILE))
+
+# Every setting given is kept, whichever stage it was given to: the first stage takes them all as order-only.
+$(SETTING_FILES) $(MODEL_SETTING):
+	@mkdir -p "$(@D)" && printf '%s\n' $(call quoted,$(VALUE)) > "$@.partial" && mv "$@.partial" "$@"
+
+$(CORPUS): $(addprefix $(SETTINGS)/,SOURCE $(COLUMN_NAMES)) | $(INSTALLED) $(SETTING_FILES)
+	@echo 'data: settings SOURCE='$(call quoted,$(USED_SOURCE))$(foreach name,$(COLUMN_NAMES),$(call said,$(name))) >&2
+	$(SENTIMENT) data --source $(call quoted,$(USED_SOURCE)) --name $(NAME) $(COLUMN_FLAGS)
+
+$(TOKENS): $(CORPUS) | $(INSTALLED)
+	$(SENTIMENT) tokens
+
+$(VOCABULARY): $(TOKENS) $(SETTINGS)/VECTORS | $(INSTALLED)
+	@echo 'vocab: settings VECTORS='$(call quoted,$(USED_VECTORS)) >&2
+	$(SENTIMENT) vocab --vectors $(call quoted,$(USED_VECTORS))
+
+# The folder's name holds recipe and seed, so going back to an earlier one of them trains nothing.
+$(TRAINED): $(VOCABULARY) $(RECIPE_FILE) $(MODEL_SETTING) | $(INSTALLED)
+	@echo 'train: settings RECIPE=$(USED_RECIPE) SEED=$(USED_SEED)' >&2
+	$(SENTIMENT) train --recipe $(USED_RECIPE) --seed $(USED_SEED)
+
+$(RECIPE_FILE):
+	@[ -e "$@" ] || { echo 'make: no recipe $@; there are: $(basename $(notdir $(wildcard $(RECIPES)/*.toml)))' >&2; exit 2; }
+
+$(REPORT): $(TRAINED) | $(INSTALLED)
+	$(SENTIMENT) evaluate --model "$(MODEL_FOLDER)"
+
+# ----------------------------------------------------------------------------------------------------------- demo
+# The same rules in folders of their own. `demo-files` is what the inner Make builds there, on one thread unless told
+# otherwise: the model is so small that threads gain nothing, and beside other programs they wait for one another.
+
+DEMO_DATA = $(DATA)/demo
+DEMO_REPORTS = $(REPORTS)/demo
+DEMO_MODEL = demo-demo-s1
+DEMO_SETTINGS = DATA="$(DEMO_DATA)" REPORTS="$(DEMO_REPORTS)" SOURCE=sample TEXT_COLUMN= LABEL_COLUMN= LABEL_POSITIVE= \
+	VECTORS=none RECIPE=demo SEED=1
+
+.PHONY: demo-files
+demo-files: $(REPORT) $(REPORTS)/scored.csv
+
+$(DATA)/reviews.csv: | $(INSTALLED)
+	$(SENTIMENT) sample "$@"
+
+$(REPORTS)/scored.csv: $(DATA)/reviews.csv $(TRAINED) | $(INSTALLED)
+	@mkdir -p "$(@D)"
+	$(SENTIMENT) score "$<" -o "$@" --model "$(MODEL_FOLDER)"
+
+FORCE:
