@@ -139,6 +139,8 @@ class StageOutput:
         """Take the lock and start from an empty partial folder."""
         self._lock.__enter__()
         shutil.rmtree(self._partial, ignore_errors=True)
+        for left_over in self.folder.glob(".*.partial"):  # of runs that were killed while they wrote one file
+            left_over.unlink(missing_ok=True)
         self._partial.mkdir(parents=True)
         return self
 

@@ -106,6 +106,7 @@ class CheckpointFile:
                 header = reader.metadata()
                 if json.loads(header["identity"]) != self.identity:
                     return None
+                state = TrainingState(**json.loads(header["state"]))
                 tensors = {name: reader.get_tensor(name) for name in reader.keys()}  # noqa: SIM118 - no mapping
         except (SafetensorError, OSError, KeyError, ValueError, TypeError):
             return None
@@ -116,7 +117,7 @@ class CheckpointFile:
         for prefix, module in modules.items():
             module.load_state_dict(groups[prefix])
         restore_optimizer(optimizer, groups.get("optimizer", {}))
-        return TrainingState(**json.loads(header["state"])), groups.get("best", {})
+        return state, groups.get("best", {})
 
     def remove(self) -> None:
         """Remove the checkpoint of a finished run."""

@@ -6,6 +6,7 @@ Nothing is read when this module is imported.
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 import types
 import typing
@@ -175,8 +176,18 @@ def check_ranges(recipe: Recipe, where: str) -> None:
     for name, count in counts.items():
         if count < 1:
             raise UsageError(f"{where}: {name} = {count} is less than 1")
-    if training.learning_rate <= 0:
-        raise UsageError(f"{where}: learning_rate = {training.learning_rate} is not positive")
+    if not 0 < training.learning_rate < math.inf:
+        raise UsageError(f"{where}: learning_rate = {training.learning_rate} is no positive number")
+    if len(set(model.pooling)) < len(model.pooling):
+        raise UsageError(f"{where}: pooling names a summary twice")
+    amounts = {
+        "max_tokens": min(model.max_tokens, training.max_tokens),
+        "weight_decay": training.weight_decay,
+        "gradient_clip": training.gradient_clip,
+    }
+    for name, amount in amounts.items():
+        if not 0 <= amount < math.inf:
+            raise UsageError(f"{where}: {name} = {amount} is negative or no number")
 
 
 def recipe_from_dict(values: Mapping[str, Any], name: str, where: str) -> Recipe:

@@ -179,4 +179,7 @@ def find_model(models_folder: Path, model: str | None) -> Path:
         folder = models_folder / pointer.read_text(encoding="utf-8").strip()
         if (folder / CONFIG_NAME).is_file():
             return folder
+    complete = sorted(models_folder.glob(f"*/{CONFIG_NAME}"), key=lambda path: path.stat().st_mtime)
+    if complete:  # the pointer is written just before its model is: a run that was killed in between leaves it ahead
+        return complete[-1].parent
     raise SentimentError(f"{models_folder}: no trained model; run `make train` first, or name a model with --model")

@@ -26,7 +26,6 @@ LEDGER_COLUMNS = (
     "command",
 )
 LEDGER_WAIT_SECONDS = 60.0
-LEDGER_WAIT_SECONDS = 60.0
 
 
 def append_to_ledger(path: Path, entry: Mapping[str, Any]) -> None:

@@ -89,7 +89,7 @@ def describe_validation(trained: TrainedModel) -> dict[str, Any]:
     return {
         "rows": len(labels),
         "fraction": trained.recipe.training.validation_fraction,
-        "accuracy": float(np.mean((logits > 0) == labels)),
+        "accuracy": float(np.mean((logits >= 0) == labels)),
         "log_loss": log_loss_of_logits(logits, labels),
         "fingerprint": sha256_of_text(",".join(map(str, trained.validation_rows.tolist()))),
     }
@@ -136,7 +136,7 @@ def write_model_folder(
         "files": {name: written[name]["sha256"] for name in (WEIGHTS_NAME, VOCABULARY_NAME)},
         "parameters": sum(tensor.numel() for tensor in trained.weights.values()),
         "bytes": written[WEIGHTS_NAME]["bytes"],
-        "corpus": {"name": corpus["name"], "fingerprint": corpus["fingerprint"], "source": corpus.get("source")},
+        "corpus": {"name": corpus["name"], "fingerprint": corpus["fingerprint"], "sample": corpus.get("sample", False)},
         "tokens_fingerprint": tokens["fingerprint"],
         "vocabulary_fingerprint": words["fingerprint"],
         "vectors": words["vectors"],

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from pipeline.artifacts import StageOutput, read_manifest, sha256_of_text, to_json, write_text_atomically
-from pipeline.checkpoints import CHECKPOINT_NAME, CheckpointFile
+from pipeline.checkpoints import CHECKPOINT_NAME, CheckpointFile, TrainingState
 from pipeline.config import Recipe
 from pipeline.console import Console
 from pipeline.context_vectors import fill_from_contexts
@@ -42,6 +43,7 @@ def run_epochs(trainer: Trainer, checkpoint: CheckpointFile, console: Console, c
         checkpoint.save(trainer.state, trainer.modules(), trainer.optimizer, trainer.best)
 
     state = trainer.state
+    clock = EpochClock()
     with DeferredInterrupt() as interrupt:
         while not trainer.finished():
             last_save = time.monotonic()
@@ -49,19 +51,33 @@ def run_epochs(trainer: Trainer, checkpoint: CheckpointFile, console: Console, c
             with console.progress(len(trainer.data.training_rows), description) as progress:
                 progress.update(state.reviews_seen)
                 for batch in trainer.batches()[state.batch :]:
-                    started = time.perf_counter()
                     loss = trainer.train_on(batch)
-                    state.epoch_seconds += time.perf_counter() - started
                     progress.update(len(batch))
                     progress.set_postfix_str(f"loss {loss:.3f}", refresh=False)
+                    clock.add_to(state)
                     if interrupt.requested or time.monotonic() - last_save > checkpoint_seconds:
                         save()
                         last_save = time.monotonic()
                     if interrupt.requested:
                         raise KeyboardInterrupt
-            line = trainer.finish_epoch()
+            logits = trainer.validation_logits()
+            clock.add_to(state)
+            line = trainer.finish_epoch(logits)
             save()
             console.say(epoch_message(line, trainer.settings.epochs))
+
+
+class EpochClock:
+    """Adds up the wall time of an epoch, checkpoints and validation included, over interruptions."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def add_to(self, state: TrainingState) -> None:
+        """Add the time since the last call."""
+        now = time.perf_counter()
+        state.epoch_seconds += now - self._last
+        self._last = now
 
 
 def epoch_message(line: dict[str, float], epochs: int) -> str:
@@ -77,15 +93,14 @@ def epoch_message(line: dict[str, float], epochs: int) -> str:
 def starting_vectors(path: Path, recipe: Recipe, data: TrainingData, seed: int) -> NDArray[np.float32]:
     """Return the embeddings at the start, float32, (V, D): from the table, and the others as the recipe says."""
     stored = load_file(path)
-    vectors, found = stored["vectors"], stored["found"]
+    vectors, found = stored["vectors"], stored["found"]  # the vocabulary stage has drawn the others already
+    if recipe.model.missing_vectors == "matched":
+        return vectors
     if recipe.model.missing_vectors == "standard":
         return draw_missing_vectors(vectors, found, seed=seed, distribution="standard")
-    drawn = draw_missing_vectors(vectors, found, seed=seed, distribution="matched")
-    if recipe.model.missing_vectors == "matched":
-        return drawn
     texts = [data.sequences[row] for row in data.training_rows]
     review_of_token = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
-    return fill_from_contexts(drawn, found, np.concatenate(texts), review_of_token)
+    return fill_from_contexts(vectors, found, np.concatenate(texts), review_of_token)
 
 
 def peak_memory_bytes() -> int:
@@ -136,6 +151,7 @@ def train_model(
             "vocabulary": words["fingerprint"],
             "tokens": tokens["fingerprint"],
             "corpus": corpus["fingerprint"],
+            "torch": torch.__version__,
         }
         checkpoint = CheckpointFile(folder / CHECKPOINT_NAME, identity)
         resume(trainer, checkpoint, console)
@@ -157,9 +173,9 @@ def train_model(
             device=str(trainer.device),
             peak_memory_bytes=peak_memory_bytes(),
         )
+        write_text_atomically(models_folder / LAST_TRAINED_NAME, folder.name + "\n")
         config = write_model_folder(output, trained, corpus=corpus, tokens=tokens, words=words)
         checkpoint.remove()
-    write_text_atomically(models_folder / LAST_TRAINED_NAME, folder.name + "\n")
     console.say(
         f"train: best epoch {trained.best_epoch}, validation accuracy {config['validation']['accuracy']:.4f}, "
         f"{config['training']['seconds'] / 60:.1f} min, model in {folder}"

@@ -19,9 +19,11 @@ from pipeline.checkpoints import TrainingState
 from pipeline.config import Recipe, TrainingSettings
 from pipeline.errors import SentimentError
 from pipeline.inference import compute_logits
+from pipeline.machine import machine_description
 from pipeline.model import SentimentClassifier
 from pipeline.training_data import TrainingData
 
+BFLOAT16_INSTRUCTIONS = frozenset({"avx512_bf16", "amx_bf16", "arm_bf16"})
 LOWEST_RATE = 0.1
 """Share of the highest learning rate at which the cosine schedule ends."""
 
@@ -120,7 +122,7 @@ class Trainer:
             SentimentError: the loss is no longer a number.
         """
         state, settings = self.state, self.settings
-        torch.manual_seed(self.seed * 1_000_003 + state.step)
+        torch.manual_seed(seed_of_step(self.seed, state.step))
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate_at(state.step, settings.epochs * self.steps_per_epoch, settings)
         token_ids, lengths = pad([self._sequences[index] for index in batch])  # (B, T), (B,)
@@ -153,15 +155,18 @@ class Trainer:
             self.evaluated(), [self.data.sequences[row] for row in self.data.validation_rows], self.device
         )
 
-    def finish_epoch(self) -> dict[str, float]:
-        """Validate, remember the weights if they are the best so far, and open the next epoch; return the log line."""
+    def finish_epoch(self, logits: NDArray[np.float32]) -> dict[str, float]:
+        """Remember the weights if they are the best so far, and open the next epoch; return the log line.
+
+        Args:
+            logits: of the validation part under the weights of now.
+        """
         state = self.state
-        logits = self.validation_logits()
         labels = self.data.labels[self.data.validation_rows]
         line = {
             "epoch": state.epoch + 1,
             "training_loss": state.loss_sum / state.reviews_seen,
-            "validation_accuracy": float(np.mean((logits > 0) == labels)),
+            "validation_accuracy": float(np.mean((logits >= 0) == labels)),
             "validation_log_loss": log_loss_of_logits(logits, labels),
             "seconds": state.epoch_seconds,
             "reviews_per_second": state.reviews_seen / max(state.epoch_seconds, 1e-9),
@@ -181,6 +186,11 @@ class Trainer:
         return state.epoch >= self.settings.epochs or (state.epoch > 0 and waited >= self.settings.patience)
 
 
+def seed_of_step(seed: int, step: int) -> int:
+    """Return the generator's seed for one step; any seed, however large, gives a number that torch takes."""
+    return (seed * 1_000_003 + step) % 2**63
+
+
 def best_epoch(history: Sequence[dict[str, float]], select_by: str) -> int:
     """Return the best epoch, counted from 1; of equal ones the first (by accuracy: the one with the lower log loss)."""
     if select_by == "log_loss":
@@ -193,8 +203,10 @@ def best_epoch(history: Sequence[dict[str, float]], select_by: str) -> int:
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Say whether bfloat16 is faster than float32 here; on a CPU without its instructions it is slower."""
     if device.type == "cpu":
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return device.type == "cuda"
+        instruction_sets = machine_description()["instruction_sets"]
+        has_onednn = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+        return has_onednn and not BFLOAT16_INSTRUCTIONS.isdisjoint(instruction_sets)
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def score_sequences(

@@ -123,7 +123,7 @@ def test_a_checkpoint_of_another_recipe_is_not_resumed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     other = dataclasses.replace(tiny_recipe, training=dataclasses.replace(tiny_recipe.training, learning_rate=0.5))
-    monkeypatch.setattr(trainer.Trainer, "finish_epoch", lambda self: (_ for _ in ()).throw(PowerCut))
+    monkeypatch.setattr(trainer.Trainer, "finish_epoch", lambda self, logits: (_ for _ in ()).throw(PowerCut))
     with pytest.raises(PowerCut):
         run_training(workspace, other, tmp_path, seconds=0.0)
     monkeypatch.undo()
