@@ -6,6 +6,7 @@ a new result is moved in and written after the last, so that Make and later stag
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -21,6 +22,8 @@ from pipeline.errors import SentimentError
 MANIFEST_NAME = "manifest.json"
 MANIFEST_FORMAT = 1
 PARTIAL_FOLDER = ".partial"
+REFUSALS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
+"""What a disk answers when it takes no more."""
 
 
 def sha256_of_file(path: Path) -> str:
@@ -108,12 +111,14 @@ def exclusive(path: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=0)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
         raise SentimentError(f"{path}: another run is writing here; wait for it or stop it first") from None
+    except OSError as error:
+        raise SentimentError(f"{path}: cannot be written ({error.strerror}); name another place") from error
     try:
         yield
     finally:
@@ -147,9 +152,18 @@ class StageOutput:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Drop what was not committed and free the lock."""
+        """Drop what was not committed and free the lock.
+
+        Raises:
+            SentimentError: in place of a full or closed disk's OSError.
+        """
         shutil.rmtree(self._partial, ignore_errors=True)
         self._lock.__exit__(None, None, None)
+        if isinstance(error, OSError) and error.errno in REFUSALS:
+            reason = os.strerror(error.errno)
+            raise SentimentError(
+                f"{self.folder}: cannot be written ({reason}); nothing was changed, make room and run it again"
+            ) from error
 
     def path(self, name: str) -> Path:
         """Return where to write the output file ``name``."""

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-PAD_ID = 0
+from pipeline.special_tokens import PAD_ID
+
 BATCHES_PER_POOL = 50
 """Reviews are sorted by length inside pools of this many batches: little padding, and batches that stay random."""
 

@@ -69,7 +69,7 @@ def run_vocab(arguments: argparse.Namespace, console: Console) -> None:
         size=arguments.size,
         seed=arguments.seed,
         backend=arguments.backend,
-        cache_folder=arguments.downloads_dir,
+        cache_folder=arguments.downloads_dir or data / "downloads",
         dimension=arguments.dimension,
     )
 
@@ -169,9 +169,17 @@ def add_column_options(parser: argparse.ArgumentParser, labels: bool) -> None:
         parser.add_argument("--label-positive", metavar="VALUE", help="label value that means positive")
 
 
+def whole_number(text: str) -> int:
+    """Parse a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+
+
 def positive_number(text: str) -> int:
     """Parse a whole number of at least 1."""
-    value = int(text)
+    value = whole_number(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return value
@@ -179,7 +187,7 @@ def positive_number(text: str) -> int:
 
 def seed_number(text: str) -> int:
     """Parse a seed: a whole number of at least 0."""
-    value = int(text)
+    value = whole_number(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text} is negative")
     return value
@@ -187,9 +195,12 @@ def seed_number(text: str) -> int:
 
 def share(text: str) -> float:
     """Parse a number between 0 and 1."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number between 0 and 1")
     return value
 
 
@@ -225,7 +236,7 @@ def add_vocab_command(parser: argparse.ArgumentParser) -> None:
         "--backend", choices=["default", "torchtext"], default="default", help="who counts and looks up"
     )
     parser.add_argument(
-        "--downloads-dir", type=Path, default=Path("data/downloads"), metavar="DIR", help="kept downloads"
+        "--downloads-dir", type=Path, metavar="DIR", help="where downloads are kept (downloads/ in --data-dir)"
     )
 
 

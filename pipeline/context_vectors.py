@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pipeline.batches import PAD_ID
-from pipeline.model import UNKNOWN_ID
+from pipeline.special_tokens import PAD_ID, UNKNOWN_ID
 
 WINDOW = 5
 """Tokens to each side that count as context."""

@@ -83,6 +83,8 @@ class _GrowingFile:
         """Turn what the system refuses into one line that names the target."""
         try:
             yield
+        except BrokenPipeError:
+            raise  # the reader has enough, which is no fault
         except OSError as error:
             advice = (
                 "what it took before that is not complete"

@@ -215,10 +215,13 @@ def show_on_console(metrics: Mapping[str, Any], page: Path, console: Console) ->
 
 
 def report_name(model_name: str, data: LabelledTexts) -> str:
-    """Return the folder name of a report; a model's name comes from its folder's files and is not to be a path."""
+    """Return the folder name of a report: the model's, and what else it was measured on but its own corpus.
+
+    A model's name comes from its folder's files and is not to be a path.
+    """
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", model_name).strip("-.") or "model"
-    slug = data.description.get("slug")
-    return name if slug is None else f"{name}-on-{slug}"
+    at_home = data.description.get("trained_on_this_corpus", False)
+    return name if at_home else f"{name}-on-{data.description.get('slug') or data.description['name']}"
 
 
 def evaluate_model(

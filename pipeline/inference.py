@@ -19,7 +19,8 @@ from pipeline.artifacts import read_json, sha256_of_file
 from pipeline.batches import batches_by_length, cut_to_head_and_tail, pad
 from pipeline.config import recipe_from_dict
 from pipeline.errors import SentimentError
-from pipeline.model import UNKNOWN_ID, SentimentClassifier
+from pipeline.model import SentimentClassifier
+from pipeline.special_tokens import UNKNOWN_ID
 from pipeline.tokens import ChunkTokenizer
 
 MODEL_FORMAT = 1

@@ -6,11 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.batches import PAD_ID
 from pipeline.config import ModelSettings
 from pipeline.gru import GRULayer
-
-UNKNOWN_ID = 1
+from pipeline.special_tokens import PAD_ID, UNKNOWN_ID
 
 
 class PooledStates(nn.Module):

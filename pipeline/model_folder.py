@@ -13,7 +13,7 @@ import pyarrow as pa
 import torch
 from jinja2 import Environment, StrictUndefined
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from pipeline.artifacts import StageOutput, sha256_of_text
@@ -118,7 +118,8 @@ def write_model_folder(
         tokens: manifest of the tokens.
         words: manifest of the vocabulary.
     """
-    save_file({name: tensor.cpu().contiguous() for name, tensor in trained.weights.items()}, output.path(WEIGHTS_NAME))
+    weights = {name: tensor.cpu().contiguous() for name, tensor in trained.weights.items()}
+    output.path(WEIGHTS_NAME).write_bytes(save(weights))
     trained.vocabulary.save(output.path(VOCABULARY_NAME))
     columns = [trained.validation_rows, trained.validation_labels, trained.validation_logits]
     with pa.ipc.new_file(str(output.path("validation.arrow")), VALIDATION_SCHEMA) as writer:

@@ -145,34 +145,10 @@ def train_model(
         data = load_training_data(corpus_folder, tokens_folder, vocabulary, recipe.training.validation_fraction)
         vectors = starting_vectors(vocabulary_folder / "vectors.safetensors", recipe, data, seed)
         trainer = Trainer(recipe, vectors, data, seed, best_device())
-        identity = {
-            "recipe": sha256_of_text(to_json(recipe.to_dict())),
-            "seed": seed,
-            "vocabulary": words["fingerprint"],
-            "tokens": tokens["fingerprint"],
-            "corpus": corpus["fingerprint"],
-            "torch": torch.__version__,
-        }
-        checkpoint = CheckpointFile(folder / CHECKPOINT_NAME, identity)
+        checkpoint = CheckpointFile(folder / CHECKPOINT_NAME, run_identity(recipe, seed, corpus, tokens, words))
         resume(trainer, checkpoint, console)
         run_epochs(trainer, checkpoint, console, checkpoint_seconds)
-        trainer.evaluated().load_state_dict(trainer.best)
-        trained = TrainedModel(
-            name=folder.name,
-            recipe=recipe,
-            seed=seed,
-            weights=trainer.best,
-            vocabulary=vocabulary,
-            validation_rows=data.validation_rows,
-            validation_labels=data.labels[data.validation_rows],
-            validation_logits=trainer.validation_logits(),
-            history=trainer.state.history,
-            best_epoch=trainer.state.best_epoch,
-            training_reviews=len(data.training_rows),
-            low_precision=trainer.low_precision,
-            device=str(trainer.device),
-            peak_memory_bytes=peak_memory_bytes(),
-        )
+        trained = finished_run(trainer, recipe, vocabulary, folder.name)
         write_text_atomically(models_folder / LAST_TRAINED_NAME, folder.name + "\n")
         config = write_model_folder(output, trained, corpus=corpus, tokens=tokens, words=words)
         checkpoint.remove()
@@ -181,6 +157,42 @@ def train_model(
         f"{config['training']['seconds'] / 60:.1f} min, model in {folder}"
     )
     return folder
+
+
+def run_identity(
+    recipe: Recipe, seed: int, corpus: dict[str, Any], tokens: dict[str, Any], words: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what makes a run this one and no other; a checkpoint of another is not resumed."""
+    return {
+        "recipe": sha256_of_text(to_json(recipe.to_dict())),
+        "seed": seed,
+        "vocabulary": words["fingerprint"],
+        "tokens": tokens["fingerprint"],
+        "corpus": corpus["fingerprint"],
+        "torch": torch.__version__,
+    }
+
+
+def finished_run(trainer: Trainer, recipe: Recipe, vocabulary: Vocabulary, name: str) -> TrainedModel:
+    """Return what a finished run hands over: the weights of the best epoch and how they fare on validation."""
+    trainer.evaluated().load_state_dict(trainer.best)
+    data = trainer.data
+    return TrainedModel(
+        name=name,
+        recipe=recipe,
+        seed=trainer.seed,
+        weights=trainer.best,
+        vocabulary=vocabulary,
+        validation_rows=data.validation_rows,
+        validation_labels=data.labels[data.validation_rows],
+        validation_logits=trainer.validation_logits(),
+        history=trainer.state.history,
+        best_epoch=trainer.state.best_epoch,
+        training_reviews=len(data.training_rows),
+        low_precision=trainer.low_precision,
+        device=str(trainer.device),
+        peak_memory_bytes=peak_memory_bytes(),
+    )
 
 
 def check_lineage(corpus: dict[str, Any], tokens: dict[str, Any], words: dict[str, Any]) -> None:

@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import SentimentError
+from pipeline.special_tokens import PAD_ID
 
 Distribution = Literal["matched", "standard"]
 
-PAD_ROW = 0
 """The row of ``<pad>``; it stays zero."""
 SCALE_WITHOUT_VECTORS = 0.1
 """Standard deviation of drawn rows where there is no found vector to match."""
@@ -250,7 +250,7 @@ def draw_missing_vectors(
         drawn = drawn * scale + (known.mean(axis=0) if matchable else 0.0)
     result = vectors.astype(np.float32)
     result[missing] = drawn.astype(np.float32)
-    result[PAD_ROW] = 0.0
+    result[PAD_ID] = 0.0
     return result
 
 

@@ -19,6 +19,7 @@ from safetensors.numpy import save
 from pipeline.artifacts import StageOutput, read_manifest, write_bytes_atomically, write_text_atomically
 from pipeline.console import Console
 from pipeline.errors import SentimentError, UsageError
+from pipeline.special_tokens import PAD, UNKNOWN
 from pipeline.tokens import read_form_ids, read_forms
 from pipeline.vectors import (
     PREFERRED_DIMENSION,
@@ -31,10 +32,7 @@ from pipeline.vectors import (
 
 Backend = Literal["default", "torchtext"]
 
-PAD = "<pad>"
-UNK = "<unk>"
-SPECIALS = (PAD, UNK)
-PAD_ID = 0
+SPECIALS = (PAD, UNKNOWN)
 UNK_ID = 1
 TRAIN = "train"
 NO_VECTORS = "none"
@@ -56,7 +54,7 @@ class Vocabulary:
 
     def __init__(self, forms: Sequence[str]) -> None:
         if tuple(forms[: len(SPECIALS)]) != SPECIALS:
-            raise ValueError(f"line 1 and 2 must be {PAD} and {UNK}")
+            raise ValueError(f"line 1 and 2 must be {PAD} and {UNKNOWN}")
         self.forms = list(forms)
         self._id_of_word: dict[str, int] = {}
         for token_id, form in enumerate(self.forms):

@@ -79,3 +79,21 @@ def test_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Monke
         write_text_atomically(target, "new")
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
     assert target.read_text() == "old"
+
+
+def test_full_disk_in_a_stage_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SentimentError, match=r"cannot be written \(No space left on device\); nothing was changed"):
+        with StageOutput(tmp_path / "corpus", "data"):
+            raise OSError(28, os.strerror(28))
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SentimentError, match="cannot be written"), StageOutput(tmp_path / "file" / "corpus", "data"):
+        pass
+
+
+def test_what_killed_runs_left_is_swept(tmp_path: Path) -> None:
+    (tmp_path / ".checkpoint.safetensors.123.partial").write_text("half")
+    commit_one_file(tmp_path, "whole")
+    assert not list(tmp_path.glob(".*.partial"))
