@@ -25,13 +25,13 @@ TORCHTEXT_INSTALLED = $(TORCHTEXT_VENV)/.installed
 TORCHTEXT_PYTHON = $(firstword $(foreach name,python3.12 python3.11,$(if $(shell $(name) -V 2>/dev/null),$(name))) python3)
 
 # ------------------------------------------------------------------------------------------------------- settings
-# A setting given on the command line is kept in a file of its own, data/settings/NAME, which is written only when the
-# value differs; stages depend on the files of the settings they use. One left out keeps its last value, or else has
-# its default. The environment's variables of the same names are not looked at.
+# A setting given on the command line is kept in a file of its own, data/settings/NAME; one left out has the value kept
+# there, or else its default. SOURCE, its columns and VECTORS are kept when their stage has succeeded with them, so the
+# files say what its result was made from, and the stage runs again where what is wanted differs: a typo costs nothing.
+# The environment's variables of the same names are not looked at.
 
 SETTINGS = $(DATA)/settings
 COLUMN_NAMES = TEXT_COLUMN LABEL_COLUMN LABEL_POSITIVE
-SETTING_NAMES = SOURCE $(COLUMN_NAMES) VECTORS RECIPE SEED
 DEFAULT_SOURCE = stanfordnlp/imdb
 DEFAULT_VECTORS = glove.6B.100d
 DEFAULT_RECIPE = default
@@ -42,6 +42,9 @@ quoted = '$(subst ','\'',$1)'
 kept = $(shell cat $(call quoted,$(SETTINGS)/$1) 2>/dev/null)
 same = $(findstring |$1|,$(findstring |$2|,|$1|))
 flag = $(if $2, $1 $(call quoted,$2))
+differs = $(if $(call same,$(call kept,$1),$(USED_$1)),,$1)
+write = printf '%s\n' $(call quoted,$2) > "$1.partial" && mv "$1.partial" "$1"
+keep = mkdir -p "$(SETTINGS)"$(foreach name,$1, && $(call write,$(SETTINGS)/$(name),$(USED_$(name))))
 said = $(if $(USED_$1), $1=$(call quoted,$(USED_$1)))
 
 KEPT_SOURCE := $(call kept,SOURCE)
@@ -63,7 +66,7 @@ COLUMN_FLAGS = $(call flag,--text-column,$(USED_TEXT_COLUMN))$(call flag,--label
 # Slug and model name as pipeline/sources.py and pipeline/train.py make them.
 SLUG := $(shell basename -- $(call quoted,$(USED_SOURCE)) | tr 'A-Z' 'a-z' | LC_ALL=C sed -E \
 	-e 's/@.*//' -e 's/\.(tar\.gz|tgz|csv|tsv|parquet)$$//' -e 's/[^a-z0-9]+/-/g' -e 's/^-//' -e 's/-$$//')
-NAME := $(if $(filter sample,$(USED_SOURCE)),demo,$(or $(SLUG),corpus))
+NAME := $(if $(call same,$(USED_SOURCE),sample),demo,$(or $(SLUG),corpus))
 RECIPE_FILE := $(if $(filter %.toml,$(USED_RECIPE)),$(USED_RECIPE),$(RECIPES)/$(USED_RECIPE).toml)
 MODEL_NAME := $(NAME)-$(basename $(notdir $(RECIPE_FILE)))-s$(USED_SEED)
 
@@ -73,6 +76,8 @@ VOCABULARY = $(DATA)/vocabulary/manifest.json
 MODEL_FOLDER = $(DATA)/models/$(MODEL_NAME)
 TRAINED = $(MODEL_FOLDER)/config.json
 REPORT = $(REPORTS)/$(MODEL_NAME)/manifest.json
+CHOICES = $(SETTINGS)/RECIPE $(SETTINGS)/SEED
+USED_MODEL = $(or $(MODEL),$(shell [ -e $(call quoted,$(TRAINED)) ] && echo $(call quoted,$(MODEL_FOLDER))))
 
 .PHONY: help setup demo data tokens vocab train evaluate score torchtext test lint check clean FORCE
 
@@ -101,19 +106,19 @@ demo: $(INSTALLED) ## run the whole job: train, evaluate, score a CSV
 
 ##
 ## On real reviews, stage by stage; each runs the ones before it where something changed:
-data: $(CORPUS) ## read the reviews and audit them (SOURCE= TEXT_COLUMN= LABEL_COLUMN= LABEL_POSITIVE=)
-tokens: $(TOKENS) ## split the reviews into tokens
-vocab: $(VOCABULARY) ## number the words of train, and look up their vectors (VECTORS=)
-train: $(TRAINED) ## train a GRU (RECIPE=name or file.toml, SEED=)
-evaluate: $(REPORT) ## measure it on test, and write the report
+data: $(CORPUS) $(CHOICES) ## read the reviews and audit them (SOURCE= TEXT_COLUMN= LABEL_COLUMN= LABEL_POSITIVE=)
+tokens: $(TOKENS) $(CHOICES) ## split the reviews into tokens
+vocab: $(VOCABULARY) $(CHOICES) ## number the words of train, and look up their vectors (VECTORS=)
+train: $(TRAINED) $(CHOICES) ## train a GRU (RECIPE=name or file.toml, SEED=)
+evaluate: $(REPORT) $(CHOICES) ## measure it on test, and write the report
 
 score: $(INSTALLED) ## append predictions to a CSV: make score INPUT=a.csv OUTPUT=b.csv (MODEL=folder)
-	@[ -n "$(INPUT)" ] && [ -n "$(OUTPUT)" ] || \
+	@[ -n $(call quoted,$(INPUT)) ] && [ -n $(call quoted,$(OUTPUT)) ] || \
 		{ echo 'make score: say which files: make score INPUT=reviews.csv OUTPUT=scored.csv' >&2; exit 2; }
-	$(SENTIMENT) score "$(INPUT)" -o "$(OUTPUT)" $(if $(MODEL),--model "$(MODEL)")
+	$(SENTIMENT) score $(call quoted,$(INPUT)) -o $(call quoted,$(OUTPUT))$(call flag,--model,$(USED_MODEL))
 ##
-## SOURCE, its columns, VECTORS, RECIPE and SEED keep their last value where left out (data/settings/). Defaults:
-## SOURCE=stanfordnlp/imdb VECTORS=glove.6B.100d RECIPE=default SEED=1
+## Where left out, SOURCE, its columns and VECTORS are those that last worked, RECIPE and SEED those last given
+## (data/settings/). Defaults: SOURCE=stanfordnlp/imdb VECTORS=glove.6B.100d RECIPE=default SEED=1
 
 ##
 ## For those who change the code:
@@ -159,34 +164,37 @@ $(TORCHTEXT_INSTALLED): constraints-torchtext.txt
 # with it, every edited comment would train again. After a change of code, remove the folder that it wrote. A local
 # SOURCE or VECTORS is tracked by its name alone, not by its date: copying a file is no reason to train again either.
 
-SETTING_FILES = $(addprefix $(SETTINGS)/,$(SETTING_NAMES))
+CORPUS_SETTINGS = SOURCE $(COLUMN_NAMES)
 MODEL_SETTING = $(SETTINGS)/models/$(MODEL_NAME)
-written_if_new = $(if $(call same,$(shell cat $(call quoted,$1) 2>/dev/null),$2),,FORCE)
 
-$(foreach name,$(SETTING_NAMES),$(eval $(SETTINGS)/$(name): VALUE = $$(USED_$(name))))
-$(foreach name,$(SETTING_NAMES),$(eval $(SETTINGS)/$(name): $(call written_if_new,$(SETTINGS)/$(name),$(USED_$(name)))))
-$(MODEL_SETTING): VALUE = $(RECIPE_FILE)
-$(MODEL_SETTING): $(call written_if_new,$(MODEL_SETTING),$(RECIPE_FILE))
+# RECIPE and SEED name a folder, where a wrong one harms nothing. They are kept before the training that they choose, so
+# that plain `make train` goes on with one that was stopped, and whichever stage they were given to.
+$(CHOICES): $(SETTINGS)/%: | $(CORPUS)
+	@$(call keep,$*)
+$(foreach name,RECIPE SEED,$(if $(call differs,$(name)),$(eval $(SETTINGS)/$(name): FORCE)))
+$(if $(call differs,RECIPE),$(eval $(SETTINGS)/RECIPE: | $(RECIPE_FILE)))
 
-# Every setting given is kept, whichever stage it was given to: the first stage takes them all as order-only.
-$(SETTING_FILES) $(MODEL_SETTING):
-	@mkdir -p "$(@D)" && printf '%s\n' $(call quoted,$(VALUE)) > "$@.partial" && mv "$@.partial" "$@"
-
-$(CORPUS): $(addprefix $(SETTINGS)/,SOURCE $(COLUMN_NAMES)) | $(INSTALLED) $(SETTING_FILES)
+$(CORPUS): $(if $(strip $(foreach name,$(CORPUS_SETTINGS),$(call differs,$(name)))),FORCE) | $(INSTALLED)
 	@echo 'data: settings SOURCE='$(call quoted,$(USED_SOURCE))$(foreach name,$(COLUMN_NAMES),$(call said,$(name))) >&2
 	$(SENTIMENT) data --source $(call quoted,$(USED_SOURCE)) --name $(NAME) $(COLUMN_FLAGS)
+	@$(call keep,$(CORPUS_SETTINGS))
 
 $(TOKENS): $(CORPUS) | $(INSTALLED)
 	$(SENTIMENT) tokens
 
-$(VOCABULARY): $(TOKENS) $(SETTINGS)/VECTORS | $(INSTALLED)
+$(VOCABULARY): $(TOKENS) $(if $(call differs,VECTORS),FORCE) | $(INSTALLED)
 	@echo 'vocab: settings VECTORS='$(call quoted,$(USED_VECTORS)) >&2
 	$(SENTIMENT) vocab --vectors $(call quoted,$(USED_VECTORS))
+	@$(call keep,VECTORS)
 
-# The folder's name holds recipe and seed, so going back to an earlier one of them trains nothing.
-$(TRAINED): $(VOCABULARY) $(RECIPE_FILE) $(MODEL_SETTING) | $(INSTALLED)
+# The folder's name holds recipe and seed, so going back to an earlier one of them trains nothing; a recipe of the same
+# name from another place does.
+recipe_of_model := $(shell cat $(call quoted,$(MODEL_SETTING)) 2>/dev/null)
+
+$(TRAINED): $(VOCABULARY) $(RECIPE_FILE) $(if $(call same,$(recipe_of_model),$(RECIPE_FILE)),,FORCE) | $(INSTALLED) $(CHOICES)
 	@echo 'train: settings RECIPE=$(USED_RECIPE) SEED=$(USED_SEED)' >&2
 	$(SENTIMENT) train --recipe $(USED_RECIPE) --seed $(USED_SEED)
+	-@mkdir -p "$(SETTINGS)/models" && $(call write,$(MODEL_SETTING),$(RECIPE_FILE))
 
 $(RECIPE_FILE):
 	@[ -e "$@" ] || { echo 'make: no recipe $@; there are: $(basename $(notdir $(wildcard $(RECIPES)/*.toml)))' >&2; exit 2; }

@@ -13,7 +13,6 @@ neither the corpus nor the settings change from one evaluation to the next.
 from __future__ import annotations
 
 import io
-import re
 import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -29,11 +28,11 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.artifacts import sha256_of_text, to_json, write_bytes_atomically
+from pipeline.review_text import HTML_BREAK
 
 Labels = NDArray[np.int8]
 Scores = NDArray[np.float64]
 
-HTML_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 WORDS_AND_MARKS = r'[^\s.,"()!?;:]+|[.,"()!?;:]'
 """Tokens of mesnilgr/nbsvm: punctuation marks are tokens of their own, "don't" is one."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pipeline.errors import SentimentError
 from pipeline.reviews import NEGATIVE, POSITIVE
+from pipeline.text_column import TEXT_NAMES, columns_named, plain_name
 
-TEXT_NAMES = ("text", "review", "review_text", "comment", "content", "sentence", "body", "message", "document")
 LABEL_NAMES = ("label", "sentiment", "class", "target", "polarity")
 CLASS_OF_VALUE = {
     **dict.fromkeys(("1", "positive", "pos", "true"), POSITIVE),
@@ -61,27 +61,37 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(shortened(name) for name in names)
 
 
-def choose_column(
-    names: Sequence[str], chosen: str | None, known: Sequence[str], kind: str, taken: str | None
-) -> str | None:
-    """Return the column that was chosen, or the only one with a known name; None where no name is known.
+def named_column(names: Sequence[str], chosen: str, kind: str) -> str:
+    """Return the column that the user chose; its case may differ.
 
     Args:
         names: all columns.
-        chosen: what the user said, if anything.
-        known: names that need no choosing, in lower case.
+        chosen: what the user said.
+        kind: "text" or "label".
+
+    Raises:
+        SentimentError: it is not there, or more than once.
+    """
+    found = columns_named(names, chosen)
+    if len(found) != 1:
+        reason = "stands there more than once" if found else "is not there"
+        raise SentimentError(f"{kind} column {chosen!r} {reason}; the columns are {listed(names)}")
+    return names[found[0]]
+
+
+def known_column(names: Sequence[str], known: Collection[str], kind: str, taken: str | None) -> str | None:
+    """Return the only column with a known name; None where there is none.
+
+    Args:
+        names: all columns.
+        known: names that need no choosing, as :func:`plain_name` gives them.
         kind: "text" or "label".
         taken: column that is something else already.
 
     Raises:
-        SentimentError: the chosen column is not there; several columns have a known name.
+        SentimentError: several columns have a known name.
     """
-    if chosen is not None:
-        if names.count(chosen) != 1:
-            reason = "stands there more than once" if chosen in names else "is not there"
-            raise SentimentError(f"{kind} column {chosen!r} {reason}; the columns are {listed(names)}")
-        return chosen
-    found = [name for name in names if name != taken and name.strip().casefold() in known]
+    found = [name for name in names if name != taken and plain_name(name) in known]
     if len(found) > 1:
         raise SentimentError(f"several {kind} columns: {listed(found)}; choose one with --{kind}-column")
     return found[0] if found else None
@@ -95,10 +105,14 @@ def choose_columns(names: Sequence[str], choice: ColumnChoice, *, labelled: bool
     Raises:
         SentimentError: a column is not there or not plain by name; the message has the candidates and the flag.
     """
-    if labelled and choice.text is not None and choice.text == choice.label:
-        raise SentimentError(f"column {choice.text!r} cannot be both text and label; the columns are {listed(names)}")
-    label = choose_column(names, choice.label, LABEL_NAMES, "label", choice.text) if labelled else None
-    text = choose_column(names, choice.text, TEXT_NAMES, "text", label)
+    text = None if choice.text is None else named_column(names, choice.text, "text")
+    label = None if choice.label is None or not labelled else named_column(names, choice.label, "label")
+    if text is not None and text == label:
+        raise SentimentError(f"column {text!r} cannot be both text and label; the columns are {listed(names)}")
+    if label is None and labelled:
+        label = known_column(names, LABEL_NAMES, "label", text)
+    if text is None:
+        text = known_column(names, TEXT_NAMES, "text", label)
     if labelled and len(names) == 2 and (text is None) != (label is None):
         other = names[1 - names.index(text or label or "")]
         text, label = text or other, label or other
@@ -109,19 +123,31 @@ def choose_columns(names: Sequence[str], choice: ColumnChoice, *, labelled: bool
     return text, label
 
 
+def label_key(value: object) -> str:
+    """Return a label without case and blanks, and a whole number without its zeros (``1.0``)."""
+    text = str(value).strip().casefold()
+    number = WHOLE_NUMBER.fullmatch(text)
+    return number[1] if number else text
+
+
+def telling_names(names: Sequence[str], positive: str | None) -> Sequence[str]:
+    """Return the names that a source gives to the labels 0, 1, ... where they tell the classes; else none.
+
+    They do where the label that means positive is among them, or, where none was named, a word such as ``pos`` is.
+    Other names (``LABEL_0``) leave it to the numbers.
+    """
+    keys = {label_key(name) for name in names}
+    told = not keys.isdisjoint(CLASS_OF_VALUE) if positive is None else label_key(positive) in keys
+    return names if told else ()
+
+
 class LabelReader:
     """Tells the class of a label; remembers across files which value means negative."""
 
     def __init__(self, positive: str | None) -> None:
-        self._positive = None if positive is None else self._key(positive)
+        self._positive = None if positive is None else label_key(positive)
         self._negative: str | None = None
         self._known: dict[Any, int] = {}
-
-    @staticmethod
-    def _key(value: object) -> str:
-        text = str(value).strip().casefold()
-        number = WHOLE_NUMBER.fullmatch(text)
-        return number[1] if number else text
 
     def read(self, record: Record) -> int:
         """Return 1 or 0 for a row's label.
@@ -140,7 +166,7 @@ class LabelReader:
         value = record.label
         if value is None or (isinstance(value, float) and math.isnan(value)) or not str(value).strip():
             raise SentimentError(f"{record.place()} has no label; give it one or leave the row out")
-        key = self._key(value)
+        key = label_key(value)
         if self._positive is None:
             if key in CLASS_OF_VALUE:
                 return CLASS_OF_VALUE[key]

@@ -16,7 +16,7 @@ from pipeline.columns import ColumnChoice
 from pipeline.console import Console
 from pipeline.duplicates import find_duplicate_groups, numbered_by_first_occurrence
 from pipeline.errors import SentimentError
-from pipeline.reviews import REVIEWS_PER_BATCH, SPLITS
+from pipeline.reviews import REVIEWS_PER_BATCH
 from pipeline.sources import read_source
 from pipeline.splits import held_out_rows
 
@@ -74,12 +74,9 @@ def build_corpus(
             tables, groups = seeded_split(tables, groups, seed, reviews.description)
             split = SPLIT_BY_SEED
         audit = audit_corpus(tables, groups)
-        try:
-            for part, table in tables.items():
-                write_split(output.path(f"{part}.arrow"), table, groups[part])
-            output.path("audit.json").write_text(to_json(audit), encoding="utf-8")
-        except OSError as error:
-            raise SentimentError(f"{folder}: cannot be written ({error.strerror or error})") from error
+        for part, table in tables.items():
+            write_split(output.path(f"{part}.arrow"), table, groups[part])
+        output.path("audit.json").write_text(to_json(audit), encoding="utf-8")
         rows = {part: table.num_rows for part, table in tables.items()}
         manifest = output.commit(
             inputs={"source": reviews.fingerprint},
@@ -93,13 +90,13 @@ def build_corpus(
             details={
                 "name": reviews.name,
                 "source": reviews.description,
+                "sample": reviews.sample,
                 "rows": rows,
                 "split": split,
                 "blank_rows_left_out": reviews.blank,
                 "audit": summary_lines(audit),
             },
         )
-        remove_other_splits(folder, rows)
     report(manifest, folder, console)
     return manifest
 
@@ -147,13 +144,6 @@ def write_split(path: Path, table: pa.Table, groups: NDArray[np.int64]) -> None:
                 pa.array(groups[start : start + part.num_rows]),
             ]
             writer.write_batch(pa.record_batch(columns, schema=CORPUS_SCHEMA))
-
-
-def remove_other_splits(folder: Path, rows: Mapping[str, int]) -> None:
-    """Remove the splits of an earlier corpus in the same folder that this one has not."""
-    for split in SPLITS:
-        if split not in rows:
-            (folder / f"{split}.arrow").unlink(missing_ok=True)
 
 
 def report(manifest: Mapping[str, Any], folder: Path, console: Console) -> None:

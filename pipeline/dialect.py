@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from pipeline.errors import SentimentError, UsageError
+from pipeline.text_column import columns_named
 
 CHUNK_BYTES = 1 << 18  # read at a time
 EVIDENCE_BYTES = 1 << 16  # from the first byte that is not ASCII; decides the encoding
@@ -284,7 +285,8 @@ def _choose_delimiter(lines: list[str], complete: bool, text_column: str | None)
             continue
         fitting = sum(width == widths[0] for width in widths) / len(widths)
         header = next(fields for fields in csv.reader(lines, delimiter=delimiter) if fields)
-        ranks[delimiter] = (text_column in header, round(fitting, 2), widths[0])
+        has_wanted_column = text_column is not None and bool(columns_named(header, text_column))
+        ranks[delimiter] = (has_wanted_column, round(fitting, 2), widths[0])
     return max(ranks, key=lambda delimiter: ranks[delimiter]) if ranks else None
 
 

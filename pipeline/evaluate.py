@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from pipeline.artifacts import StageOutput, read_json
 from pipeline.baselines import (
-    HTML_BREAK,
     MAJORITY,
     SETTINGS,
     TITLES,
@@ -45,6 +44,7 @@ from pipeline.metrics import (
     subset_summary,
 )
 from pipeline.report import Evaluated, write_report
+from pipeline.review_text import HTML_BREAK
 
 SCHEMA_VERSION = 1
 METRICS_KEYS: Mapping[str, str] = {

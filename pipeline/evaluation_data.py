@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.arrow_files import read_arrow
 from pipeline.artifacts import read_manifest, sha256_of_file
 from pipeline.baselines import BaselineCorpus
 from pipeline.columns import ColumnChoice, LabelReader
 from pipeline.errors import SentimentError
 from pipeline.metrics import Labels, Mask
 from pipeline.review_tables import read_reviews
-
-SAMPLE_CORPUS = "demo"
 
 
 @dataclass(frozen=True)
@@ -41,27 +40,6 @@ class LabelledTexts:
     description: dict[str, Any]
     leak_free: Mask | None = None
     leakage: dict[str, Any] | None = None
-
-
-def read_arrow(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Read some columns of an Arrow IPC file.
-
-    Raises:
-        SentimentError: the file is missing, damaged or lacks a column.
-    """
-    try:
-        with pa.memory_map(str(path)) as source:
-            names = pa.ipc.open_file(source).schema.names
-            missing = [name for name in columns if name not in names]
-            if missing:
-                raise SentimentError(f"{path}: no column {missing[0]!r}; run the stage that writes it again")
-            wanted = pa.ipc.IpcReadOptions(included_fields=[names.index(name) for name in columns])
-            return pa.ipc.open_file(source, options=wanted).read_all()
-    except FileNotFoundError:
-        raise SentimentError(f"{path}: not found; run the stage that writes it first") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise SentimentError(f"{path}: not readable as Arrow ({reason}); run the stage that writes it again") from error
 
 
 def column(table: pa.Table, name: str) -> NDArray[Any]:
@@ -108,8 +86,8 @@ def leak_free_rows(
     seen = np.zeros(test_groups.size, dtype=np.bool_)
     shared: dict[str, int] = {}
     for split in splits:
-        groups = column(read_arrow(corpus_folder / f"{split}.arrow", ["duplicate_group"]), "duplicate_group")
-        inside = np.isin(test_groups, groups)
+        table = read_arrow(corpus_folder / f"{split}.arrow", ["duplicate_group"], "data")
+        inside = np.isin(test_groups, column(table, "duplicate_group"))
         shared[split] = int(inside.sum())
         seen |= inside
     leakage = {"known": True, "compared_with": splits, "shared_with": shared, "rows": int(seen.sum())}
@@ -124,7 +102,7 @@ def read_test_split(corpus_folder: Path, config: Mapping[str, Any]) -> LabelledT
     """
     manifest = read_manifest(corpus_folder, "data")
     path = corpus_folder / "test.arrow"
-    table = read_arrow(path, ["row", "text", "label", "duplicate_group"])
+    table = read_arrow(path, ["row", "text", "label", "duplicate_group"], "data")
     labels = require_labels(path, column(table, "label"))
     description = {
         "kind": "test split",
@@ -133,7 +111,7 @@ def read_test_split(corpus_folder: Path, config: Mapping[str, Any]) -> LabelledT
         "rows": labels.size,
         "source": manifest.get("source"),
         "split": manifest.get("split"),
-        "sample": manifest.get("name") == SAMPLE_CORPUS,
+        "sample": bool(manifest.get("sample", False)),
         "trained_on_this_corpus": same_corpus(config, manifest["fingerprint"]),
     }
     leak_free: Mask | None = None
@@ -152,19 +130,20 @@ def baseline_corpus(model_folder: Path, corpus_folder: Path, data: LabelledTexts
         SentimentError: the train split or ``validation.arrow`` is damaged, or they do not belong together.
     """
     train_path = corpus_folder / "train.arrow"
-    labels = require_labels(train_path, column(read_arrow(train_path, ["label"]), "label"))
+    labels = require_labels(train_path, column(read_arrow(train_path, ["label"], "data"), "label"))
     kept = np.ones(labels.size, dtype=np.bool_)
     validation_path = model_folder / "validation.arrow"
     if data.description["trained_on_this_corpus"] and validation_path.is_file():
-        held_out = column(read_arrow(validation_path, ["row"]), "row")
+        held_out = column(read_arrow(validation_path, ["row"], "train"), "row")
         if held_out.size and (held_out.min() < 0 or held_out.max() >= labels.size):
             raise SentimentError(f"{validation_path}: names a row that {train_path} lacks; train the model again")
         kept[held_out] = False
     rows = np.flatnonzero(kept)
 
     def read_training_texts() -> list[str]:
-        texts: list[str] = read_arrow(train_path, ["text"]).column("text").take(pa.array(rows)).to_pylist()
-        return texts
+        texts = read_arrow(train_path, ["text"], "data").column("text")
+        chosen: list[str] = texts.take(pa.array(rows)).to_pylist()
+        return chosen
 
     return BaselineCorpus(data.description["fingerprint"], rows, labels[rows], read_training_texts, data.texts)
 

@@ -15,7 +15,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline.columns import ColumnChoice, LabelReader, choose_columns
+from pipeline.columns import ColumnChoice, LabelReader, choose_columns, telling_names
 from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.review_tables import arrow_records, rows_of
@@ -100,6 +100,9 @@ def read_hub(dataset: HubDataset, columns: ColumnChoice, console: Console) -> tu
         SentimentError: no network and nothing cached; no such data set; its columns or labels are not as needed.
     """
     splits = load_splits(dataset, console)
+    others = sorted(set(splits).difference(SPLITS))
+    if others:
+        console.say(f"{dataset}: left out {', '.join(others)}; the splits read are {', '.join(SPLITS)}")
     labels = LabelReader(columns.positive)
     rows: dict[str, ReviewRows] = {}
     for split in SPLITS:
@@ -109,7 +112,8 @@ def read_hub(dataset: HubDataset, columns: ColumnChoice, console: Console) -> tu
         labelled = split != "unsupervised"
         try:
             text, label = choose_columns(table.column_names, columns, labelled=labelled)
-            records = arrow_records(table.to_batches(REVIEWS_PER_BATCH), text, label)
+            names = telling_names(getattr(splits[split].features.get(label), "names", None) or (), columns.positive)
+            records = arrow_records(table.to_batches(REVIEWS_PER_BATCH), text, label, names)
             rows[split] = rows_of(records, labels if labelled else None)
         except SentimentError as error:
             raise SentimentError(f"{dataset}, {split}: {error}") from error

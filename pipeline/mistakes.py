@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.baselines import HTML_BREAK
 from pipeline.evaluation_data import LabelledTexts
 from pipeline.metrics import Probabilities, most_confident_errors, predictions
+from pipeline.review_text import HTML_BREAK
 
 ERRORS_SHOWN = 20
 CLASSES = ("negative", "positive")

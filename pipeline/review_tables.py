@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.columns import ColumnChoice, LabelReader, Record, choose_columns
+from pipeline.columns import ColumnChoice, LabelReader, Record, choose_columns, telling_names
+from pipeline.dialect import DELIMITERS
 from pipeline.errors import SentimentError
-from pipeline.reviews import REVIEWS_PER_BATCH, UNLABELLED, ReviewRows, is_blank
+from pipeline.review_text import is_blank
+from pipeline.reviews import REVIEWS_PER_BATCH, UNLABELLED, ReviewRows
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
-DELIMITERS = ",;\t|"
 
 
 def read_reviews(path: Path, choice: ColumnChoice, labels: LabelReader | None) -> ReviewRows:
@@ -149,11 +151,32 @@ def parquet_records(path: Path, choice: ColumnChoice, labelled: bool) -> Iterato
     with pq.ParquetFile(path) as file:
         text, label = choose_columns(list(file.schema_arrow.names), choice, labelled=labelled)
         columns = [text] if label is None else [text, label]
-        yield from arrow_records(file.iter_batches(REVIEWS_PER_BATCH, columns=columns), text, label)
+        names = telling_names(label_names(file.schema_arrow, label), choice.positive)
+        yield from arrow_records(file.iter_batches(REVIEWS_PER_BATCH, columns=columns), text, label, names)
 
 
-def arrow_records(batches: Iterable[pa.RecordBatch], text: str, label: str | None) -> Iterator[Record]:
+def label_names(schema: pa.Schema, label: str | None) -> list[str]:
+    """Return the names of the labels 0, 1, ..., which ``datasets`` keeps in a table's metadata; none where it did not.
+
+    Read as JSON, for the hub's folders and copies hold such tables without any need of ``datasets`` itself.
+    """
+    try:
+        names = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"][label]["names"]
+    except (KeyError, TypeError, ValueError):
+        return []
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else []
+
+
+def arrow_records(
+    batches: Iterable[pa.RecordBatch], text: str, label: str | None, names: Sequence[str] = ()
+) -> Iterator[Record]:
     """Yield the rows of record batches that hold at least the columns named.
+
+    Args:
+        batches: the rows.
+        text: name of the text column.
+        label: name of the label column, if any.
+        names: put in place of the labels 0, 1, ..., where there are any.
 
     Raises:
         SentimentError: the text column holds no text, or the label column lists or structures.
@@ -174,6 +197,9 @@ def arrow_records(batches: Iterable[pa.RecordBatch], text: str, label: str | Non
             if pa.types.is_nested(batch.column(label).type):
                 raise SentimentError(f"column {label!r} holds {batch.column(label).type}; say --label-column")
             labels = batch.column(label).to_pylist()
+        if names:
+            of_number = dict(enumerate(names))
+            labels = [of_number.get(value, value) for value in labels]
         for value, label_value in zip(texts.to_pylist(), labels, strict=True):
             row += 1
             yield Record(row, None, value, label_value)

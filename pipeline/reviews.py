@@ -7,17 +7,13 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from pipeline.errors import SentimentError
+from pipeline.review_text import is_blank
 
 SPLITS = ("train", "test", "unsupervised")
 POSITIVE, NEGATIVE, UNLABELLED = 1, 0, -1
 REVIEWS_PER_BATCH = 5_000
 REVIEW_SCHEMA = pa.schema([("text", pa.string()), ("label", pa.int8()), ("rating", pa.int8())])
 """text: raw, as the source has it; label: 1, 0 or -1; rating: stars 1-10 or null."""
-
-
-def is_blank(text: str | None) -> bool:
-    """Tell whether a text is missing or nothing but white space."""
-    return text is None or not text.strip()
 
 
 class ReviewRows:
@@ -31,7 +27,7 @@ class ReviewRows:
         self._ratings: list[int | None] = []
 
     def append(self, text: str | None, label: int, rating: int | None = None) -> None:
-        """Add one review, unless its text is missing or nothing but white space."""
+        """Add one review, unless its text is blank (:func:`pipeline.review_text.is_blank`)."""
         if text is None or is_blank(text):
             self.blank += 1
             return
@@ -75,6 +71,7 @@ class SourceReviews:
         fingerprint: SHA-256 of what was read, or the revision where the source is content-addressed.
         tables: a table (``REVIEW_SCHEMA``) for each split, in the order of ``SPLITS``; ``test`` may be absent.
         blank: rows without text that were left out, by split.
+        sample: the reviews are generated and say nothing about real ones.
     """
 
     name: str
@@ -82,6 +79,7 @@ class SourceReviews:
     fingerprint: str
     tables: dict[str, pa.Table] = field(default_factory=dict)
     blank: dict[str, int] = field(default_factory=dict)
+    sample: bool = False
 
     def add(self, split: str, rows: ReviewRows) -> None:
         """Take over a split.

@@ -9,7 +9,6 @@ Memory is bounded by the window, a stretch of consecutive rows that is scored at
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections import Counter
@@ -28,6 +27,7 @@ from pipeline.console import Console
 from pipeline.csv_output import CsvOutput, is_stream, rejects_path
 from pipeline.dialect import check_delimiter, check_encoding
 from pipeline.errors import SentimentError, UsageError
+from pipeline.review_text import is_blank
 from pipeline.tables import CsvTable, Problem, Row, reject_record
 from pipeline.text_column import find_text_column
 
@@ -36,8 +36,6 @@ WINDOW_CHARACTERS = 1 << 24
 LONGEST_TEXT = 20_000  # characters; the longest review of IMDb has 13,704. It bounds the time and memory of one row
 _SAMPLE_ROWS = 200
 _SAMPLE_CHARACTERS = 1 << 20
-_HTML_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_INVISIBLE = " \t\r\n\0\ufeff\u200b\u200c\u200d\u2060\ufffd"
 _OTHER_FORMATS = {
     ".parquet": "Parquet",
     ".jsonl": "JSON lines",
@@ -271,16 +269,6 @@ def windows(rows: Iterable[Row], window_rows: int, window_characters: int) -> It
             del full
     if window:
         yield window
-
-
-def is_blank(text: str) -> bool:
-    """Whether nothing of a text can be read: white space, invisible characters, HTML breaks."""
-    text = text.lstrip() if text[:1].isspace() else text  # spares large texts a copy
-    if text[:1].isalnum():
-        return False
-    if "<" in text:
-        text = _HTML_BREAK.sub(" ", text)
-    return not text.strip().strip(_INVISIBLE)
 
 
 def text_to_score(row: Row, text_index: int) -> str | None:

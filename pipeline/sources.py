@@ -20,6 +20,8 @@ SAMPLE_SOURCE = "sample"
 SAMPLE_NAME = "demo"
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar")
 SPLIT_FILE = re.compile(r"(train|test|unsupervised)(?:-(\d{5})-of-(\d{5}))?\.(?:parquet|csv|tsv)", re.IGNORECASE)
+FILES_NAMED = 10
+"""How many files a message names."""
 HUB_ID = re.compile(r"([\w.-]+/[\w.-]+?)(?:@([\w.-]+))?")
 EXPECTED = (
     "a source is a hub id such as stanfordnlp/imdb, a folder with train and test as .parquet or .csv, aclImdb/, "
@@ -88,7 +90,8 @@ def read_sample(seed: int) -> SourceReviews:
     from pipeline.sample import sample_corpus
 
     parts = sample_corpus(seed)
-    reviews = SourceReviews(SAMPLE_NAME, f"embedded sample, seed {seed}", sha256_of_text(to_json(parts)))
+    fingerprint = sha256_of_text(to_json(parts))
+    reviews = SourceReviews(SAMPLE_NAME, f"embedded sample, seed {seed}", fingerprint, sample=True)
     for split in SPLITS:
         if split in parts:
             rows = ReviewRows()
@@ -133,7 +136,7 @@ def read_folder(folder: Path, source: str, columns: ColumnChoice, console: Conso
         for split, rows in release.rows.items():
             reviews.add(split, rows)
         return reviews
-    files = split_files(folder)
+    files = split_files(folder, console)
     reviews = SourceReviews(name, source, fingerprint_of(folder, files))
     labels = LabelReader(columns.positive)
     for split, paths in files.items():
@@ -144,40 +147,48 @@ def read_folder(folder: Path, source: str, columns: ColumnChoice, console: Conso
     return reviews
 
 
-def split_files(folder: Path) -> dict[str, list[Path]]:
+def split_files(folder: Path, console: Console) -> dict[str, list[Path]]:
     """Find the files of each split in a folder laid out as on the hub, whatever its README says or lacks.
 
     The files are found by their names and read as they are: `datasets` would drop a split that the README does not
-    list, and copy the rest into its cache first.
+    list, and copy the rest into its cache first. Tables of other names, such as a validation split, are named on the
+    console.
 
     Raises:
         SentimentError: there is no train split; parts of a split are missing, or stand there twice.
     """
     files: dict[str, list[Path]] = {}
-    parts: dict[str, list[tuple[int, int]]] = {}
+    others: list[Path] = []
     for path in sorted(folder.rglob("*")):
-        match = SPLIT_FILE.fullmatch(path.name)
-        if match and path.is_file():
-            split = match[1].lower()
-            files.setdefault(split, []).append(path)
-            parts.setdefault(split, []).append((int(match[2] or 0), int(match[3] or 1)))
+        if path.suffix.lower() in TABLE_SUFFIXES and path.is_file():
+            match = SPLIT_FILE.fullmatch(path.name)
+            (files.setdefault(match[1].lower(), []) if match else others).append(path)
     if "train" not in files:
         raise SentimentError(f"{folder}: no train split (no train.csv or train-00000-of-00001.parquet); {EXPECTED}")
-    for split, numbered in parts.items():
-        require_whole(folder, split, numbered)
+    for split, paths in files.items():
+        require_whole(folder, split, paths)
+    if others:
+        console.say(f"{folder}: left out {names_of(folder, others)}; the splits read are {', '.join(SPLITS)}")
     return {split: files[split] for split in SPLITS if split in files}
 
 
-def require_whole(folder: Path, split: str, numbered: Sequence[tuple[int, int]]) -> None:
-    """Check that a split's parts (number, of how many) are all there, once.
+def names_of(folder: Path, paths: Sequence[Path]) -> str:
+    """Return the first names of files in a folder, for a message."""
+    names = ", ".join(path.relative_to(folder).as_posix() for path in paths[:FILES_NAMED])
+    return names + (f" and {len(paths) - FILES_NAMED} more" if len(paths) > FILES_NAMED else "")
+
+
+def require_whole(folder: Path, split: str, paths: Sequence[Path]) -> None:
+    """Check that a split's parts are all there, once, by the numbers in their names.
 
     Raises:
         SentimentError: they are not.
     """
-    of = numbered[0][1]
-    if sorted(numbered) != [(number, of) for number in range(of)]:
-        found = ", ".join(f"{number:05d}-of-{total:05d}" for number, total in sorted(numbered))
-        raise SentimentError(f"{folder}: the {split} split must be there whole and once; found its parts {found}")
+    matches = [match for path in paths if (match := SPLIT_FILE.fullmatch(path.name))]
+    numbered = sorted((int(match[2] or 0), int(match[3] or 1)) for match in matches)
+    if numbered != [(number, numbered[0][1]) for number in range(numbered[0][1])]:
+        found = names_of(folder, paths)
+        raise SentimentError(f"{folder}: the {split} split must be there whole and once; found {found}")
 
 
 def fingerprint_of(folder: Path, files: Mapping[str, Sequence[Path]]) -> str:

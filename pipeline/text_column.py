@@ -1,4 +1,4 @@
-"""Which column of a table to score holds the reviews: by its name, else by what stands in it."""
+"""Which column of a table holds the reviews: by its name, else, in a table to score, by what stands in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pipeline.errors import SentimentError
 
-TEXT_NAMES = frozenset(  # without case, blanks and punctuation
+TEXT_NAMES = frozenset(  # as plain_name gives them
     {
         *("review", "reviews", "text", "comment", "comments", "content", "body", "message", "sentence", "document"),
         *("feedback", "tweet", "post", "opinion", "verbatim", "reviewtext", "textreview", "reviewbody"),
@@ -16,6 +16,18 @@ TEXT_NAMES = frozenset(  # without case, blanks and punctuation
 )
 _SAMPLE_VALUE = 10_000
 _WORDS_OF_A_TEXT = 4.0  # on average; names, dates and titles of one or two words have fewer
+
+
+def plain_name(column: str) -> str:
+    """Return a column's name without case, blanks and punctuation."""
+    return re.sub(r"[\W_]+", "", column.casefold())
+
+
+def columns_named(header: Sequence[str], wanted: str) -> list[int]:
+    """Return the positions of the columns of a name; where none has it exactly, of those that differ in case only."""
+    exact = [index for index, column in enumerate(header) if column == wanted]
+    key = wanted.strip().casefold()
+    return exact or [index for index, column in enumerate(header) if column.strip().casefold() == key]
 
 
 def find_text_column(header: Sequence[str], sample: Sequence[Sequence[str]], wanted: str | None, name: str) -> int:
@@ -39,11 +51,7 @@ def find_text_column(header: Sequence[str], sample: Sequence[Sequence[str]], wan
     numeric = [any(column) and all(_is_number(value) for value in column if value) for column in values]
     if len(header) == 1:
         return 0
-    by_name = [
-        index
-        for index, column in enumerate(header)
-        if re.sub(r"[\W_]+", "", column.casefold()) in TEXT_NAMES and not numeric[index]
-    ]
+    by_name = [index for index, column in enumerate(header) if plain_name(column) in TEXT_NAMES and not numeric[index]]
     by_content = [index for index, column in enumerate(values) if not numeric[index] and _are_texts(column)]
     candidates = by_name or by_content
     if len(candidates) == 1:
@@ -59,9 +67,7 @@ def find_text_column(header: Sequence[str], sample: Sequence[Sequence[str]], wan
 
 
 def _named_column(header: Sequence[str], wanted: str, name: str) -> int:
-    exact = [index for index, column in enumerate(header) if column == wanted]
-    key = wanted.strip().casefold()
-    found = exact or [index for index, column in enumerate(header) if column.strip().casefold() == key]
+    found = columns_named(header, wanted)
     if not found:
         raise SentimentError(f"{name}: no column {wanted!r}; --text-column must be one of: {_listed(header)}")
     if len(found) > 1:

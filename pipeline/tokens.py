@@ -11,11 +11,12 @@ On disk a corpus holds each distinct token form once (``forms.arrow``) and each 
 from __future__ import annotations
 
 import os
-import re
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
@@ -25,16 +26,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.arrow_files import read_arrow
 from pipeline.artifacts import StageOutput, read_manifest
 from pipeline.console import Console
 from pipeline.errors import SentimentError
+from pipeline.review_text import HTML_BREAK
 
-HTML_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 LONGEST_CHUNK = 1_000
 """Characters. spaCy strips punctuation one character at a time, so that a longer chunk would cost its square."""
 LONGEST_REMEMBERED_CHUNK = 40
 REVIEWS_PER_TASK = 500
 TASKS_IN_FLIGHT_PER_PROCESS = 4
+MOST_PROCESSES = 16
+"""Taken unasked. Each holds a spaCy pipeline and a memory of chunks, and this process must keep up with them all."""
 
 TOKENS_SCHEMA = pa.schema([("row", pa.int64()), ("form_ids", pa.large_list(pa.int32()))])
 FORMS_SCHEMA = pa.schema([("form", pa.string())])
@@ -144,13 +148,39 @@ def _tokenize_in_worker(texts: list[str]) -> TokenizedTexts:
     return tokenize_texts(_tokenizer_of_process, texts)
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def worker_pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Return a pool whose workers make way at once when the work is given up: what waits is dropped."""
+    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_start_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """Let Ctrl-C wait; a process that is started meanwhile never gets it, not even before its first line runs."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def in_order_and_bounded(
     pool: ProcessPoolExecutor, tasks: Iterable[list[str]], in_flight: int
 ) -> Iterator[TokenizedTexts]:
     """Yield the tasks' results in order, with at most ``in_flight`` of them under way, so that memory stays flat."""
     waiting: deque[Future[TokenizedTexts]] = deque()
     for task in tasks:
-        waiting.append(pool.submit(_tokenize_in_worker, task))
+        with interrupts_held_back():  # submitting starts a worker where one is wanted
+            waiting.append(pool.submit(_tokenize_in_worker, task))
         if len(waiting) >= in_flight:
             yield waiting.popleft().result()
     while waiting:
@@ -184,12 +214,14 @@ def to_record_batch(first_row: int, tokenized: TokenizedTexts, table: FormTable)
 
 
 def read_texts(path: Path) -> Iterator[list[str]]:
-    """Yield the texts of a corpus split, a few hundred at a time."""
-    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
-        for index in range(reader.num_record_batches):
-            texts = reader.get_batch(index).column("text")
-            for start in range(0, len(texts), REVIEWS_PER_TASK):
-                yield texts.slice(start, REVIEWS_PER_TASK).to_pylist()
+    """Yield the texts of a corpus split, a few hundred at a time.
+
+    Raises:
+        SentimentError: the file is missing or damaged.
+    """
+    for texts in read_arrow(path, ["text"], "data").column("text").chunks:
+        for start in range(0, len(texts), REVIEWS_PER_TASK):
+            yield texts.slice(start, REVIEWS_PER_TASK).to_pylist()
 
 
 def build_tokens(corpus_folder: Path, folder: Path, console: Console, *, processes: int | None) -> dict[str, Any]:
@@ -201,18 +233,17 @@ def build_tokens(corpus_folder: Path, folder: Path, console: Console, *, process
         corpus_folder: what ``sentiment data`` wrote.
         folder: receives ``forms.arrow``, one ``SPLIT.arrow`` for each split and ``manifest.json``.
         console: told about progress.
-        processes: worker processes; None takes one for each core.
+        processes: worker processes; None takes one for each core it may run on, ``MOST_PROCESSES`` at most.
 
     Raises:
         SentimentError: the corpus is missing or damaged.
     """
     corpus = read_manifest(corpus_folder, "data")
     rows: dict[str, int] = corpus["rows"]
-    processes = processes or os.cpu_count() or 1
+    processes = processes or min(usable_cores(), MOST_PROCESSES)
     table = FormTable()
     tokens_of_split: dict[str, int] = {}
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_start_worker)
-    with StageOutput(folder, "tokens") as output, pool:
+    with StageOutput(folder, "tokens") as output, worker_pool(processes) as pool:
         for split, split_rows in rows.items():
             tokens_of_split[split] = 0
             tasks = read_texts(corpus_folder / f"{split}.arrow")
@@ -242,9 +273,12 @@ def build_tokens(corpus_folder: Path, folder: Path, console: Console, *, process
 
 
 def read_forms(folder: Path) -> list[str]:
-    """Return the forms of a tokenised corpus; the position of a form is its form id."""
-    with pa.memory_map(str(folder / "forms.arrow")) as source:
-        forms: list[str] = pa.ipc.open_file(source).read_all().column("form").to_pylist()
+    """Return the forms of a tokenised corpus; the position of a form is its form id.
+
+    Raises:
+        SentimentError: the file is missing or damaged.
+    """
+    forms: list[str] = read_arrow(folder / "forms.arrow", ["form"], "tokens").column("form").to_pylist()
     return forms
 
 
@@ -254,10 +288,12 @@ def read_form_ids(folder: Path, split: str) -> tuple[NDArray[np.int32], NDArray[
     Returns:
         form_ids: int32, (total tokens,).
         offsets: int64, (rows + 1,); review ``i`` is ``form_ids[offsets[i]:offsets[i + 1]]``.
+
+    Raises:
+        SentimentError: the file is missing or damaged.
     """
-    with pa.memory_map(str(folder / f"{split}.arrow")) as source:
-        lists = pa.ipc.open_file(source).read_all().column("form_ids")
-        lengths = lists.combine_chunks().value_lengths().to_numpy(zero_copy_only=False)
-        form_ids = lists.combine_chunks().flatten().to_numpy(zero_copy_only=False).copy()
+    lists = read_arrow(folder / f"{split}.arrow", ["form_ids"], "tokens").column("form_ids").combine_chunks()
+    lengths = lists.value_lengths().to_numpy(zero_copy_only=False)
+    form_ids = lists.flatten().to_numpy(zero_copy_only=False).copy()
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     return form_ids.astype(np.int32), offsets

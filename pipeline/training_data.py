@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.arrow_files import read_arrow
 from pipeline.errors import SentimentError
 from pipeline.splits import held_out_rows
 from pipeline.tokens import read_form_ids, read_forms
@@ -37,10 +37,13 @@ class TrainingData:
 
 
 def read_labels_and_groups(corpus_folder: Path) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
-    """Return the labels, int8, (N,), and duplicate groups, int64, (N,), of the training split."""
-    with pa.memory_map(str(corpus_folder / "train.arrow")) as source:
-        table = pa.ipc.open_file(source).read_all().select(["label", "duplicate_group"])
-        return table["label"].to_numpy().copy(), table["duplicate_group"].to_numpy().copy()
+    """Return the labels, int8, (N,), and duplicate groups, int64, (N,), of the training split.
+
+    Raises:
+        SentimentError: the split is missing or damaged.
+    """
+    table = read_arrow(corpus_folder / "train.arrow", ["label", "duplicate_group"], "data")
+    return table["label"].to_numpy().copy(), table["duplicate_group"].to_numpy().copy()
 
 
 def load_training_data(
@@ -49,7 +52,7 @@ def load_training_data(
     """Read the training split and hold out its validation part.
 
     Raises:
-        SentimentError: a side of the split would be empty or of one class.
+        SentimentError: a file is missing or damaged; a side of the split would be empty or of one class.
     """
     labels, groups = read_labels_and_groups(corpus_folder)
     form_ids, offsets = read_form_ids(tokens_folder, "train")

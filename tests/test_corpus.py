@@ -15,6 +15,7 @@ from pipeline.artifacts import read_manifest
 from pipeline.console import Console
 from pipeline.corpus import CORPUS_SCHEMA, SPLIT_BY_SEED, build_corpus, seeded_split, write_split
 from pipeline.errors import SentimentError
+from pipeline.evaluation_data import read_test_split
 from pipeline.reviews import REVIEW_SCHEMA, ReviewRows
 
 QUIET = Console(quiet=True)
@@ -145,6 +146,13 @@ def test_a_source_split_is_kept_and_splits_of_an_older_corpus_go(tmp_path: Path)
     (folder / "unsupervised.csv").unlink()
     build_corpus(str(folder), tmp_path / "corpus", QUIET)
     assert not (tmp_path / "corpus" / "unsupervised.arrow").exists()
+
+
+def test_the_sample_alone_is_marked_as_such(tmp_path: Path) -> None:
+    for source, is_sample in ((own_csv(tmp_path / "demo.csv"), False), ("sample", True)):
+        manifest = build_corpus(str(source), tmp_path / "corpus", QUIET)
+        assert (manifest["name"], manifest["sample"]) == ("demo", is_sample)
+        assert read_test_split(tmp_path / "corpus", {}).description["sample"] is is_sample
 
 
 def test_a_failed_build_leaves_the_old_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,13 +8,16 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.columns import ColumnChoice
+from pipeline.console import Console
 from pipeline.errors import SentimentError
-from pipeline.hub import IMDB, IMDB_REVISION, PROBE_SECONDS, HubDataset, checked_revision, is_reachable
+from pipeline.hub import IMDB, IMDB_REVISION, PROBE_SECONDS, HubDataset, checked_revision, is_reachable, read_hub
 from tests.fake_hub import FakeHub, serving
 
 ROOT = Path(__file__).parents[1]
@@ -84,6 +87,26 @@ def test_imdb_from_the_hub_and_then_from_the_cache(tmp_path: Path) -> None:
     # The hub is gone now, and its port closed.
     offline = build(hub.address, tmp_path)
     assert (offline.returncode, offline.stdout) == (0, online.stdout), offline.stderr
+
+
+class FakeSplit:
+    """What is asked of a ``datasets.Dataset``."""
+
+    def __init__(self, labels: list[int], names: list[str]) -> None:
+        self.data = SimpleNamespace(table=pa.table({"text": ["first", "second"], "label": labels}))
+        self.features = {"text": None, "label": SimpleNamespace(names=names)}
+        self.cache_files: list[dict[str, str]] = []
+
+
+@pytest.mark.parametrize(("names", "expected"), [(["pos", "neg"], [1, 0]), (["no", "yes"], [0, 1])])
+def test_classes_by_name_and_splits_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], names: list[str], expected: list[int]
+) -> None:
+    splits = {split: FakeSplit([0, 1], names) for split in ("train", "validation")}
+    monkeypatch.setattr("pipeline.hub.load_splits", lambda dataset, console: splits)
+    rows, _ = read_hub(HubDataset("a/b", None, "main"), ColumnChoice(), Console())
+    assert rows["train"].table().column("label").to_pylist() == expected
+    assert "a/b@main: left out validation" in capsys.readouterr().err
 
 
 def test_without_a_network_one_line_says_what_to_do(tmp_path: Path) -> None:

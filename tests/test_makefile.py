@@ -19,6 +19,7 @@ STAND_IN = """#!/bin/sh
 echo "$@" >> calls.txt
 data=$2 reports=$4
 shift 4
+case "$*" in *typo*) exit 1 ;; esac
 write() { mkdir -p "$(dirname "$1")" && echo x > "$1"; }
 case $1 in
   data) write "$data/corpus/manifest.json"; name=$5; [ "$2 $4" = "--source --name" ] || exit 9
@@ -208,6 +209,7 @@ def test_a_recipe_that_is_not_there(workspace: Workspace) -> None:
         ("x/y.z/-- Käse (2) --.parquet", "k-se-2"),
         ("reviews.tgz", "reviews"),
         ("sample", "demo"),
+        ("my sample", "my-sample"),
         ("日本", "corpus"),
     ],
 )
@@ -227,6 +229,25 @@ def test_a_stage_that_fails_leaves_no_target(workspace: Workspace) -> None:
     assert workspace.run("evaluate", fail_at="vocab").returncode == 2
     assert not (workspace.folder / "data" / "vocabulary" / "manifest.json").exists()
     assert workspace.make("evaluate") == ["vocab", "train", "evaluate"]
+
+
+@pytest.mark.parametrize("typo", ["SOURCE=typo.csv", "VECTORS=typo.txt", "TEXT_COLUMN=typo"])
+def test_a_typo_costs_nothing(workspace: Workspace, typo: str) -> None:
+    right = ["SOURCE=mine.csv", "TEXT_COLUMN=what they said", "VECTORS=none"]
+    workspace.make("evaluate", *right)
+    assert workspace.run("evaluate", typo).returncode == 2
+    assert workspace.make("evaluate") == []
+    assert workspace.make("evaluate", *right) == []
+
+
+def test_a_recipe_that_fails_or_is_not_there_costs_nothing(workspace: Workspace) -> None:
+    workspace.make("evaluate")
+    (workspace.folder / "typo").mkdir()
+    (workspace.folder / "typo" / "default.toml").touch()
+    assert workspace.run("evaluate", "RECIPE=typo/default.toml").returncode == 2
+    assert workspace.make("evaluate", "RECIPE=default") == []
+    assert workspace.run("-j2", "train", "RECIPE=nonsense").returncode == 2
+    assert workspace.make("evaluate") == []
 
 
 def test_new_packages_train_nothing_again(workspace: Workspace) -> None:
@@ -268,6 +289,18 @@ def test_score_needs_both_names(workspace: Workspace) -> None:
     assert workspace.calls() == ["score my reviews.csv -o out/b.csv --model a model"]
     workspace.make("score", "INPUT=a.csv", "OUTPUT=b.csv")
     assert workspace.calls() == ["score a.csv -o b.csv"]
+
+
+def test_score_takes_the_model_that_the_settings_name(workspace: Workspace) -> None:
+    workspace.make("train")
+    workspace.make("train", "RECIPE=tutorial")
+    assert workspace.make("train", "score", "RECIPE=default", "INPUT=a.csv", "OUTPUT=b.csv") == ["score"]
+    assert workspace.calls() == ["score a.csv -o b.csv --model data/models/imdb-default-s1"]
+
+
+def test_names_of_files_reach_score_as_they_are(workspace: Workspace) -> None:
+    workspace.make("score", 'INPUT=$$HOME `pwd` Bob\'s "a".csv', "OUTPUT=b $$1.csv", "MODEL=$$m")
+    assert workspace.calls() == ['score $HOME `pwd` Bob\'s "a".csv -o b $1.csv --model $m']
 
 
 def test_clean_spares_downloads_environments_and_the_reference(workspace: Workspace) -> None:

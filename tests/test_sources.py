@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from pipeline.columns import ColumnChoice
 from pipeline.console import Console
 from pipeline.errors import SentimentError, UsageError
 from pipeline.review_tables import read_reviews
+from pipeline.review_text import is_blank
 from pipeline.reviews import REVIEW_SCHEMA, SourceReviews
 from pipeline.sources import SAMPLE_NAME, read_source, slug_of
 
@@ -92,6 +94,8 @@ def release_archive(path: Path, extra: Sequence[tarfile.TarInfo] = ()) -> Path:
         ("semicolon.csv", "id;text;label\n1;good;1\n2;bad;0\n"),
         ("tabs.tsv", "label\tcomment\nTrue\tgood\nfalse\tbad\n"),
         ("floats.csv", "label,body\n1.0,good\n0.0,bad\n"),
+        ("punctuated.csv", "id,Review Text,Sentiment\n1,good,1\n2,bad,0\n"),
+        ("score.csv", "id,tweet,label\n1,good,1\n2,bad,0\n"),
         ("two.csv", "label,words of the guest\n1,good\n0,bad\n"),
     ],
 )
@@ -111,7 +115,7 @@ def test_newlines_quotes_and_delimiters_inside_a_text_are_kept(tmp_path: Path) -
 
 @given(
     texts=st.lists(
-        st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda text: bool(text.strip())),
+        st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda text: not is_blank(text)),
         min_size=1,
         max_size=5,
     )
@@ -129,6 +133,7 @@ def test_chosen_columns_and_positive_label(tmp_path: Path) -> None:
     path = written(tmp_path / "own.csv", "text,notes,stars\nx,great,5\ny,awful,1\n")
     choice = ColumnChoice(text="notes", label="stars", positive="5")
     assert rows(read(path, choice), "train") == [("great", 1), ("awful", 0)]
+    assert rows(read(path, ColumnChoice(text="Notes", label=" STARS", positive="5")), "train")[0] == ("great", 1)
     written(path, "text,notes,stars\nx,great,5\ny,awful,1\nz,so so,3\n")
     fails(path, "row 3 (line 4)", "'3'", "neither", choice=choice)
 
@@ -165,13 +170,13 @@ def test_what_is_wrong_with_a_csv_is_said_in_one_line(tmp_path: Path, content: s
 def test_missing_columns_that_were_chosen(tmp_path: Path) -> None:
     path = written(tmp_path / "own.csv", "text,label\ngood,1\n")
     fails(path, "own.csv", "'opinion' is not there", "'text', 'label'", choice=ColumnChoice(text="opinion"))
-    fails(path, "own.csv", "both text and label", choice=ColumnChoice(text="label", label="label"))
+    fails(path, "own.csv", "both text and label", choice=ColumnChoice(text="Label", label="label"))
 
 
 def test_blank_texts_are_left_out_and_counted(tmp_path: Path) -> None:
-    reviews = read(written(tmp_path / "own.csv", 'text,label\ngood,1\n"\n ",\nbad,0\n'))
+    reviews = read(written(tmp_path / "own.csv", 'text,label\ngood,1\n"\n ",\n<br /> \u200b,1\nbad,0\n'))
     assert rows(reviews, "train") == [("good", 1), ("bad", 0)]
-    assert reviews.blank == {"train": 1}
+    assert reviews.blank == {"train": 2}
 
 
 def test_parquet(tmp_path: Path) -> None:
@@ -183,6 +188,28 @@ def test_parquet(tmp_path: Path) -> None:
     fails(parquet(path, ["good", "bad"], [[1], [0]]), "own.parquet", "'label' holds list")
     pq.write_table(pa.table({"text": [1, 2], "label": [1, 0]}), path)
     fails(path, "own.parquet", "'text' holds int64, not text")
+
+
+@pytest.mark.parametrize(
+    ("names", "positive", "labels"),
+    [
+        (["pos", "neg"], None, [1, 0]),
+        (["neg", "pos"], None, [0, 1]),
+        (["angry", "happy"], "happy", [0, 1]),
+        (["happy", "angry"], "happy", [1, 0]),
+        (["LABEL_0", "LABEL_1"], None, [0, 1]),
+        (["pos", "neg"], "1", [0, 1]),  # the number was asked for
+    ],
+)
+def test_the_names_of_class_numbers_count(
+    tmp_path: Path, names: list[str], positive: str | None, labels: list[int]
+) -> None:
+    feature = {"names": names, "_type": "ClassLabel"}
+    metadata = {"huggingface": json.dumps({"info": {"features": {"label": feature}}})}
+    table = pa.table({"text": ["first", "second"], "label": [0, 1]}).replace_schema_metadata(metadata)
+    pq.write_table(table, tmp_path / "own.parquet")
+    from_file = rows(read(tmp_path / "own.parquet", ColumnChoice(positive=positive)), "train")
+    assert from_file == list(zip(["first", "second"], labels, strict=True))
 
 
 def test_truncated_parquet(tmp_path: Path) -> None:
@@ -224,6 +251,20 @@ def test_a_folder_that_lacks_a_part_says_so(tmp_path: Path) -> None:
     folder = hub_folder(tmp_path / "imdb")
     (folder / "plain_text" / "train-00001-of-00002.parquet").unlink()
     fails(folder, "train split must be there whole", "00000-of-00002")
+
+
+def test_a_split_that_is_there_twice_is_told_by_its_files(tmp_path: Path) -> None:
+    parquet(tmp_path / "own" / "train.parquet", ["good", "bad"], [1, 0])
+    written(tmp_path / "own" / "train.csv", "text,label\ngood,1\nbad,0\n")
+    fails(tmp_path / "own", "train split must be there whole and once", "train.csv, train.parquet")
+
+
+def test_a_validation_split_is_said_to_be_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("train", "validation"):
+        written(tmp_path / "own" / f"{name}.csv", "text,label\ngood,1\nbad,0\n")
+    read_source(str(tmp_path / "own"), ColumnChoice(), Console(), name=None, seed=1)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "left out validation.csv" in line
 
 
 def test_a_folder_of_csv_files(tmp_path: Path) -> None:

@@ -1,5 +1,11 @@
 """Promises: spaCy's tokens, lower-cased; the same whatever the process count; white space never a token."""
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +17,17 @@ from hypothesis import strategies as st
 
 from pipeline.artifacts import read_manifest
 from pipeline.console import Console
-from pipeline.tokens import LONGEST_CHUNK, ChunkTokenizer, build_tokens, chunks_of, read_form_ids, read_forms
+from pipeline.errors import SentimentError
+from pipeline.tokens import (
+    LONGEST_CHUNK,
+    ChunkTokenizer,
+    build_tokens,
+    chunks_of,
+    read_form_ids,
+    read_forms,
+    usable_cores,
+)
+from pipeline.training_data import read_labels_and_groups
 from tests.conftest import Workspace, write_corpus
 
 LANGUAGE = spacy.blank("en")
@@ -90,3 +106,56 @@ def test_reviews_without_tokens_keep_their_row(tmp_path: Path, quiet: Console) -
     build_tokens(tmp_path / "corpus", tmp_path / "tokens", quiet, processes=1)
     _, offsets = read_form_ids(tmp_path / "tokens", "train")
     assert np.diff(offsets).tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated"])
+def test_a_damaged_file_is_named_with_the_way_out(
+    workspace: Workspace, tmp_path: Path, quiet: Console, damage: str
+) -> None:
+    corpus, tokens = tmp_path / "corpus", tmp_path / "tokens"
+    shutil.copytree(workspace.corpus, corpus)
+    shutil.copytree(workspace.tokens, tokens)
+    for path in (*corpus.glob("*.arrow"), *tokens.glob("*.arrow")):
+        if damage == "missing":
+            path.unlink()
+        else:
+            path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(SentimentError, match=r"corpus/\w+\.arrow: .*run `sentiment data` again"):
+        build_tokens(corpus, tmp_path / "new", quiet, processes=1)
+    with pytest.raises(SentimentError, match=r"corpus/train\.arrow: .*run `sentiment data` again"):
+        read_labels_and_groups(corpus)
+    with pytest.raises(SentimentError, match=r"tokens/train\.arrow: .*run `sentiment tokens` again"):
+        read_form_ids(tokens, "train")
+    with pytest.raises(SentimentError, match=r"forms\.arrow: .*run `sentiment tokens` again"):
+        read_forms(tokens)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity here")
+def test_cores_are_those_this_process_may_run_on() -> None:
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@pytest.mark.skipif(not Path(f"/proc/self/task/{os.getpid()}/children").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("delay", [0.05, pytest.param(0.5, marks=pytest.mark.slow)])
+def test_an_early_interrupt_is_one_line(tmp_path: Path, delay: float) -> None:
+    write_corpus(tmp_path / "corpus", {"train": [(f"a film seen on day {day}", day % 2) for day in range(20_000)]})
+    command = [sys.executable, "-m", "pipeline", "--data-dir", str(tmp_path), "tokens", "--processes", "2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while process.poll() is None and len(children.read_text().split()) < 3:  # a tracker and two workers
+            time.sleep(0.01)
+        time.sleep(delay)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    (line,) = errors.splitlines()
+    assert "interrupted" in line
+    assert not (tmp_path / "tokens" / "manifest.json").exists()

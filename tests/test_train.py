@@ -19,6 +19,7 @@ from pipeline.config import Recipe
 from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.inference import SentimentModel
+from pipeline.model_folder import render_model_card
 from pipeline.splits import held_out_rows
 from pipeline.train import train_model
 from tests.conftest import Workspace, tiny_reviews, write_corpus
@@ -185,6 +186,13 @@ def test_validation_keeps_duplicates_together_and_the_balance() -> None:
     assert not set(groups[rows]) & set(np.delete(groups, rows))
     assert np.sum(labels[rows] == 1) == 60
     assert 40 <= np.sum(labels[rows] == 0) < 40 + 61
+
+
+def test_the_card_tells_of_the_sample_only_where_it_is_one(trained_model: Path) -> None:
+    config = json.loads((trained_model / "config.json").read_text())
+    assert "generated" not in render_model_card(config)
+    config["corpus"]["sample"] = True
+    assert "generated" in render_model_card(config)
 
 
 def test_the_model_folder_says_what_it_was_made_of(trained_model: Path) -> None:
