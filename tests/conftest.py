@@ -12,16 +12,8 @@ import pytest
 from pipeline.artifacts import StageOutput
 from pipeline.config import Recipe, recipe_from_dict
 from pipeline.console import Console
+from pipeline.corpus import CORPUS_SCHEMA
 
-CORPUS_SCHEMA = pa.schema(
-    [
-        ("row", pa.int64()),
-        ("text", pa.string()),
-        ("label", pa.int8()),
-        ("rating", pa.int8()),
-        ("duplicate_group", pa.int64()),
-    ]
-)
 SUBJECTS = ["film", "story", "acting", "music", "ending", "camera work"]
 PRAISE = ["wonderful", "moving", "a joy", "clever and warm", "not bad at all"]
 BLAME = ["dreadful", "dull", "a mess", "lazy and cold", "not good at all"]
