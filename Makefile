@@ -102,6 +102,8 @@ demo: $(INSTALLED) ## run the whole job: train, evaluate, score a CSV
 		'  scored CSV     $(DEMO_REPORTS)/scored.csv (from $(DEMO_DATA)/reviews.csv)' \
 		'  model          $(DEMO_DATA)/models/$(DEMO_MODEL)/' \
 		'  audited data   $(DEMO_DATA)/corpus/audit.json' \
+		'Score a file of your own with it, for a try:' \
+		'  make score INPUT=a.csv OUTPUT=b.csv MODEL=$(DEMO_DATA)/models/$(DEMO_MODEL)' \
 		'Next: make train evaluate (on IMDb), or make help.'
 
 ##
@@ -135,7 +137,8 @@ check: lint test ## lint, then test
 torchtext: $(TORCHTEXT_INSTALLED) ## make .venv-torchtext for vocab's other backend (TORCHTEXT_PYTHON=, 3.12 at most)
 
 clean: ## remove what stages wrote, models and settings too; downloads and environments stay
-	rm -rf $(addprefix $(DATA)/,corpus tokens vocabulary models baselines settings demo) $(REPORTS)/demo
+	rm -rf $(addprefix $(DATA)/,corpus tokens vocabulary models baselines settings demo) $(REPORTS)/demo \
+		$(DATA)/.*.lock $(REPORTS)/.*.lock
 	@for manifest in $(REPORTS)/*/manifest.json; do \
 		folder=$${manifest%/manifest.json}; \
 		case $$folder in */reference|*/\*) ;; *) echo "rm -rf $$folder"; rm -rf "$$folder" ;; esac; \
@@ -170,6 +173,7 @@ MODEL_SETTING = $(SETTINGS)/models/$(MODEL_NAME)
 # RECIPE and SEED name a folder, where a wrong one harms nothing. They are kept before the training that they choose, so
 # that plain `make train` goes on with one that was stopped, and whichever stage they were given to.
 $(CHOICES): $(SETTINGS)/%: | $(CORPUS)
+	@case $(call quoted,$(USED_SEED)) in *[!0-9]*) echo 'make: SEED must be a whole number' >&2; exit 2; esac
 	@$(call keep,$*)
 $(foreach name,RECIPE SEED,$(if $(call differs,$(name)),$(eval $(SETTINGS)/$(name): FORCE)))
 $(if $(call differs,RECIPE),$(eval $(SETTINGS)/RECIPE: | $(RECIPE_FILE)))

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-LOWEST, HIGHEST = 0.05, 20.0
+LOWEST, HIGHEST = 0.2, 20.0
+FEWEST_REVIEWS = 100
+"""Below this the fit follows chance: a handful of reviews that are all right would ask for certainty."""
 
 
 def log_loss_of_logits(logits: NDArray[np.float32], labels: NDArray[np.int8], temperature: float = 1.0) -> float:
@@ -16,12 +18,14 @@ def log_loss_of_logits(logits: NDArray[np.float32], labels: NDArray[np.int8], te
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int8]) -> float:
-    """Return the temperature with the lowest log loss, between 0.05 and 20.
+    """Return the temperature with the lowest log loss, between 0.2 and 20; 1 for fewer than 100 reviews.
 
     Args:
         logits: (N,), of held-out reviews.
         labels: (N,), 0 or 1.
     """
+    if len(labels) < FEWEST_REVIEWS:
+        return 1.0
     result = minimize_scalar(
         lambda log_temperature: log_loss_of_logits(logits, labels, float(np.exp(log_temperature))),
         bounds=(np.log(LOWEST), np.log(HIGHEST)),

@@ -298,7 +298,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_common_options(parser, suppress=False)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (summary, add_options, _) in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         add_options(command)
         add_common_options(command, suppress=True)
     return parser

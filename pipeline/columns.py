@@ -117,9 +117,13 @@ def choose_columns(names: Sequence[str], choice: ColumnChoice, *, labelled: bool
         other = names[1 - names.index(text or label or "")]
         text, label = text or other, label or other
     if text is None:
-        raise SentimentError(f"which column is the text? say --text-column, one of {listed(names)}")
+        raise SentimentError(
+            f"which column is the text? say --text-column (make: TEXT_COLUMN=), one of {listed(names)}"
+        )
     if labelled and label is None:
-        raise SentimentError(f"which column is the label? say --label-column, one of {listed(names)}")
+        raise SentimentError(
+            f"which column is the label? say --label-column (make: LABEL_COLUMN=), one of {listed(names)}"
+        )
     return text, label
 
 
@@ -170,12 +174,15 @@ class LabelReader:
         if self._positive is None:
             if key in CLASS_OF_VALUE:
                 return CLASS_OF_VALUE[key]
-            remedy = "say which label means positive with --label-positive"
+            remedy = "name the positive one of two labels with --label-positive (make: LABEL_POSITIVE=)"
         else:
             if key == self._positive:
                 return POSITIVE
             self._negative = self._negative or key
             if key == self._negative:
                 return NEGATIVE
-            remedy = f"positive is {self._positive!r} and negative {self._negative!r}; leave other rows out"
+            remedy = (
+                f"--label-positive says {self._positive!r}, and {self._negative!r} was taken for negative; "
+                "name another positive label, or leave such rows out"
+            )
         raise SentimentError(f"{record.place()}: label {shortened(value)} is neither positive nor negative; {remedy}")

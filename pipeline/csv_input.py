@@ -30,6 +30,10 @@ _MAGIC_NUMBERS = {
     b"\x28\xb5\x2f\xfd": "compressed by Zstandard",
     b"PK\x03\x04": "an Excel workbook or a zip archive",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"%PDF-": "a PDF",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture",
 }
 
 

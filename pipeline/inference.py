@@ -174,7 +174,8 @@ def find_model(models_folder: Path, model: str | None) -> Path:
         for folder in (Path(model), models_folder / model):
             if (folder / CONFIG_NAME).is_file():
                 return folder
-        raise SentimentError(f"{model}: no model folder (no {CONFIG_NAME} in it or in {models_folder / model})")
+        names = ", ".join(sorted(path.parent.name for path in models_folder.glob(f"*/{CONFIG_NAME}"))) or "none"
+        raise SentimentError(f"{model}: no model folder (no {CONFIG_NAME} in it); trained here: {names}")
     pointer = models_folder / LAST_TRAINED_NAME
     if pointer.is_file():
         folder = models_folder / pointer.read_text(encoding="utf-8").strip()
@@ -183,4 +184,6 @@ def find_model(models_folder: Path, model: str | None) -> Path:
     complete = sorted(models_folder.glob(f"*/{CONFIG_NAME}"), key=lambda path: path.stat().st_mtime)
     if complete:  # the pointer is written just before its model is: a run that was killed in between leaves it ahead
         return complete[-1].parent
-    raise SentimentError(f"{models_folder}: no trained model; run `make train` first, or name a model with --model")
+    raise SentimentError(
+        f"{models_folder}: no trained model; run `make train` first, or name a model folder with --model (make: MODEL=)"
+    )

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -89,6 +89,7 @@ def accuracy_comparison(entries: Sequence[Mapping[str, Any]], theme: Theme) -> F
     axes.set_yticks(range(len(entries)), [entry["title"].replace(", ", ",\n") for entry in reversed(entries)])
     axes.set_ylim(-0.6, len(entries) - 0.4)
     axes.grid(visible=False, axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     return figure
 

@@ -31,6 +31,7 @@ from pipeline.text_column import find_text_column
 OUTPUT_COLUMNS = ("predicted_sentiment", "positive_probability", "score_error")
 WINDOW_CHARACTERS = 1 << 24
 LONGEST_TEXT = 20_000  # characters; the longest review of IMDb has 14,282. It bounds the time and memory of one row
+SECONDS_BETWEEN_WORDS = 60.0  # of progress where there is no terminal for a bar
 _SAMPLE_ROWS = 200
 _SAMPLE_CHARACTERS = 1 << 20
 
@@ -244,7 +245,7 @@ def _score_rows(
     size: int | None,
 ) -> ScoreSummary:
     summary = ScoreSummary()
-    started = time.perf_counter()
+    started = last_word = time.perf_counter()
     with console.progress(size, "scoring", unit="bytes") as bar:
         for window in windows(rows, options.window_rows, WINDOW_CHARACTERS):
             cells = score_window(window, text_index, model, options.threshold)
@@ -255,7 +256,12 @@ def _score_rows(
             _count(summary, window, cells)
             del window  # the next one may be large too
             bar.update(table.text.bytes_read - bar.n)
-            bar.set_postfix_str(f"{summary.rows / (time.perf_counter() - started):,.0f} rows/s", refresh=False)
+            now = time.perf_counter()
+            rate = f"{summary.rows / (now - started):,.0f} rows/s"
+            bar.set_postfix_str(rate, refresh=False)
+            if bar.disable and now - last_word > SECONDS_BETWEEN_WORDS:
+                console.say(f"{table.name}: {summary.rows:,} rows so far, {rate}")
+                last_word = now
     summary.rejected = output.rejected
     summary.bytes_replaced = table.bytes_replaced
     summary.blank_lines = table.blank_lines

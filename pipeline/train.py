@@ -153,7 +153,8 @@ def train_model(
         config = write_model_folder(output, trained, corpus=corpus, tokens=tokens, words=words)
         checkpoint.remove()
     console.say(
-        f"train: best epoch {trained.best_epoch}, validation accuracy {config['validation']['accuracy']:.4f}, "
+        f"train: best epoch {trained.best_epoch} by {recipe.training.select_by.replace('_', ' ')}, "
+        f"validation accuracy {config['validation']['accuracy']:.4f}, "
         f"{config['training']['seconds'] / 60:.1f} min, model in {folder}"
     )
     return folder

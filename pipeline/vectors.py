@@ -87,7 +87,7 @@ class GloveTable:
             with np.errstate(over="ignore"):
                 vector = np.array([float(number) for number in numbers.split(b" ")], dtype=np.float32)
         except ValueError:
-            raise self._broken("holds something that is no number") from None
+            raise self._broken("holds something that is no number; mend the line or get the file again") from None
         if not np.isfinite(vector).all():
             raise self._broken("holds a number that 32 bits cannot hold")
         return vector
@@ -153,7 +153,7 @@ class GloveTable:
         dimension = self.dimension or 0
         count = content.count(b" ")
         if count < dimension:
-            raise self._broken(f"{count} numbers where {dimension} belong")
+            raise self._broken(f"{count} numbers where {dimension} belong; mend the line or get the file again")
         if count == dimension:
             word, _, numbers = content.partition(b" ")
         else:
@@ -162,7 +162,7 @@ class GloveTable:
             if NUMBER.match(word.rpartition(b" ")[2]):
                 raise self._broken(f"more than {dimension} numbers")
         if numbers.translate(None, NUMBER_BYTES):
-            raise self._broken("holds something that is no number")
+            raise self._broken("holds something that is no number; mend the line or get the file again")
         return word, numbers
 
     def _broken(self, reason: str) -> SentimentError:

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import settings
 
 from pipeline.artifacts import StageOutput
 from pipeline.config import Recipe, recipe_from_dict
 from pipeline.console import Console
 from pipeline.corpus import CORPUS_SCHEMA
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("patient")
 
 SUBJECTS = ["film", "story", "acting", "music", "ending", "camera work"]
 PRAISE = ["wonderful", "moving", "a joy", "clever and warm", "not bad at all"]

@@ -92,4 +92,5 @@ def test_temperature_minimises_the_log_loss_and_keeps_the_decision() -> None:
     best = log_loss_of_logits(logits, labels, temperature)
     assert best <= min(log_loss_of_logits(logits, labels, temperature * factor) for factor in (0.9, 1.0, 1.1))
     assert ((sigmoid(logits, temperature) >= 0.5) == (logits >= 0)).all()
+    assert fit_temperature(logits[:99], labels[:99]) == 1.0  # too few to tell
     assert sigmoid(np.array([1e9, -1e9], dtype=np.float32), 0.05).tolist() == [1.0, pytest.approx(0.0)]
