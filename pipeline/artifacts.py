@@ -238,3 +238,13 @@ def read_manifest(folder: Path, stage: str) -> dict[str, Any]:
     if manifest.get("format") != MANIFEST_FORMAT:
         raise SentimentError(f"{folder / MANIFEST_NAME}: written by another version; {remedy}")
     return manifest
+
+
+def require_unchanged(folder: Path, stage: str, manifest: Mapping[str, Any]) -> None:
+    """Check, after reading a stage's files, that they are still those of the manifest that was read before them.
+
+    Raises:
+        SentimentError: another run has written there in between.
+    """
+    if read_manifest(folder, stage)["fingerprint"] != manifest["fingerprint"]:
+        raise SentimentError(f"{folder}: another run has changed it meanwhile; run this command again")

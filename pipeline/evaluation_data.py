@@ -94,6 +94,12 @@ def leak_free_rows(
     return ~seen, leakage
 
 
+def name_of_source(source: str | None) -> str | None:
+    """Return a source as a report may name it: a hub id as it is, of a local path the last part alone."""
+    is_path = source is not None and (source.startswith((".", "/", "~")) or source.count("/") > 1)
+    return Path(source).name if source is not None and is_path else source
+
+
 def read_test_split(corpus_folder: Path, config: Mapping[str, Any]) -> LabelledTexts:
     """Read the test split of a corpus with its labels and find its leak-free part.
 
@@ -109,7 +115,7 @@ def read_test_split(corpus_folder: Path, config: Mapping[str, Any]) -> LabelledT
         "name": str(manifest.get("name", corpus_folder.name)),
         "fingerprint": manifest["fingerprint"],
         "rows": labels.size,
-        "source": manifest.get("source"),
+        "source": name_of_source(manifest.get("source")),
         "split": manifest.get("split"),
         "sample": bool(manifest.get("sample", False)),
         "trained_on_this_corpus": same_corpus(config, manifest["fingerprint"]),

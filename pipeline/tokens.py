@@ -27,7 +27,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.arrow_files import read_arrow
-from pipeline.artifacts import StageOutput, read_manifest
+from pipeline.artifacts import StageOutput, read_manifest, require_unchanged
 from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.review_text import HTML_BREAK
@@ -263,6 +263,7 @@ def build_tokens(corpus_folder: Path, folder: Path, console: Console, *, process
         forms = table.to_table()
         with pa.ipc.new_file(str(output.path("forms.arrow")), FORMS_SCHEMA) as writer:
             writer.write_table(forms)
+        require_unchanged(corpus_folder, "data", corpus)
         manifest = output.commit(
             inputs={"corpus": corpus["fingerprint"]},
             settings={"tokenizer": "spacy.blank('en'), lower-cased, per white-space chunk"},

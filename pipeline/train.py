@@ -17,7 +17,14 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from pipeline.artifacts import StageOutput, read_manifest, sha256_of_text, to_json, write_text_atomically
+from pipeline.artifacts import (
+    StageOutput,
+    read_manifest,
+    require_unchanged,
+    sha256_of_text,
+    to_json,
+    write_text_atomically,
+)
 from pipeline.checkpoints import CHECKPOINT_NAME, CheckpointFile, TrainingState
 from pipeline.config import Recipe
 from pipeline.console import Console
@@ -144,6 +151,9 @@ def train_model(
         vocabulary = Vocabulary.load(vocabulary_folder / "vocabulary.txt")
         data = load_training_data(corpus_folder, tokens_folder, vocabulary, recipe.training.validation_fraction)
         vectors = starting_vectors(vocabulary_folder / "vectors.safetensors", recipe, data, seed)
+        require_unchanged(corpus_folder, "data", corpus)
+        require_unchanged(tokens_folder, "tokens", tokens)
+        require_unchanged(vocabulary_folder, "vocab", words)
         trainer = Trainer(recipe, vectors, data, seed, best_device())
         checkpoint = CheckpointFile(folder / CHECKPOINT_NAME, run_identity(recipe, seed, corpus, tokens, words))
         resume(trainer, checkpoint, console)

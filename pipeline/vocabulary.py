@@ -16,7 +16,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from pipeline.artifacts import StageOutput, read_manifest, write_bytes_atomically, write_text_atomically
+from pipeline.artifacts import (
+    StageOutput,
+    read_manifest,
+    require_unchanged,
+    write_bytes_atomically,
+    write_text_atomically,
+)
 from pipeline.console import Console
 from pipeline.errors import SentimentError, UsageError
 from pipeline.special_tokens import PAD, UNKNOWN
@@ -262,6 +268,7 @@ def build_vocabulary(
     with StageOutput(folder, "vocab") as output:
         table = find_table(vectors, dimension, cache_folder, console)
         train = TrainTokens.read(tokens_folder)
+        require_unchanged(tokens_folder, "tokens", tokens)
         width = dimension or PREFERRED_DIMENSION
         if backend == "torchtext":
             vocabulary, word_vectors, found = build_with_torchtext(train, table, size, width)

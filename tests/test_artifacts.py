@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import artifacts
-from pipeline.artifacts import StageOutput, exclusive, read_manifest, write_text_atomically
+from pipeline.artifacts import StageOutput, exclusive, read_manifest, require_unchanged, write_text_atomically
 from pipeline.errors import SentimentError
 
 
@@ -97,3 +97,11 @@ def test_what_killed_runs_left_is_swept(tmp_path: Path) -> None:
     (tmp_path / ".checkpoint.safetensors.123.partial").write_text("half")
     commit_one_file(tmp_path, "whole")
     assert not list(tmp_path.glob(".*.partial"))
+
+
+def test_a_stage_that_changed_meanwhile_is_noticed(tmp_path: Path) -> None:
+    before = commit_one_file(tmp_path, "old")
+    require_unchanged(tmp_path, "data", before)
+    commit_one_file(tmp_path, "new")
+    with pytest.raises(SentimentError, match="another run has changed it meanwhile"):
+        require_unchanged(tmp_path, "data", before)

@@ -19,7 +19,7 @@ from pipeline.artifacts import StageOutput, read_manifest
 from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.evaluate import METRICS_KEYS, evaluate_model, evaluation_command
-from pipeline.evaluation_data import baseline_corpus, read_test_split
+from pipeline.evaluation_data import baseline_corpus, name_of_source, read_test_split
 from pipeline.ledger import LEDGER_COLUMNS, append_to_ledger
 
 TRAIN = [("a fine warm film", 1), ("fine acting", 1), ("warm and fine", 1)] * 4 + [
@@ -329,3 +329,11 @@ def test_a_model_name_is_not_a_path(workspace: Workspace) -> None:
     workspace.config["name"] = "../../outside"
     workspace.evaluate(baselines=False)
     assert (workspace.reports / "outside" / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [("stanfordnlp/imdb@e628166", "stanfordnlp/imdb@e628166"), ("../mine/imdb", "imdb"), ("/data/a.csv", "a.csv")],
+)
+def test_a_report_names_no_path_of_the_machine(source: str, name: str) -> None:
+    assert name_of_source(source) == name
