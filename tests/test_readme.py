@@ -1,0 +1,65 @@
+"""Promise: the README's figures are those of the files that `sentiment evaluate` wrote; its tree and commands exist."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+REFERENCE = sorted((ROOT / "reports" / "reference").glob("*/metrics.json"))
+
+
+def table_row(name: str) -> list[str]:
+    """Return the cells of the results table's row that begins with a name."""
+    rows = [line for line in README.splitlines() if line.startswith(f"| {name} |")]
+    assert len(rows) == 1, name
+    return [cell.strip() for cell in rows[0].strip("|").split("|")]
+
+
+def test_there_are_reference_runs() -> None:
+    names = {path.parent.name for path in REFERENCE}
+    assert {"imdb-default-s1", "imdb-default-s2", "imdb-default-s3", "imdb-tutorial-s1"} <= names
+
+
+@pytest.mark.parametrize("path", REFERENCE, ids=lambda path: path.parent.name)
+def test_each_run_stands_in_the_table_as_measured(path: Path) -> None:
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    low, high = metrics["all"]["accuracy_interval"]
+    assert table_row(f"`{metrics['model']['name']}`")[1:5] == [
+        f"{metrics['all']['accuracy']:.4f}",
+        f"{low:.4f} to {high:.4f}",
+        f"{metrics['leak_free']['accuracy']:.4f}",
+        f"{metrics['all']['calibration']['after_temperature']['calibration_error']:.4f}",
+    ]
+
+
+def test_mean_and_spread_are_those_of_the_three_seeds() -> None:
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in REFERENCE if "default" in path.parent.name]
+    accuracies = [run["all"]["accuracy"] for run in runs]
+    mean = sum(accuracies) / len(accuracies)
+    assert f"mean of the three seeds {mean:.4f}, from {min(accuracies):.4f} to {max(accuracies):.4f}" in README
+
+
+def test_the_baselines_are_those_beside_the_first_seed() -> None:
+    metrics = json.loads((ROOT / "reports/reference/imdb-default-s1/metrics.json").read_text(encoding="utf-8"))
+    for entry in metrics["baselines"].values():
+        low, high = entry["accuracy_interval"]
+        assert table_row(entry["title"])[1:3] == [f"{entry['accuracy']:.4f}", f"{low:.4f} to {high:.4f}"]
+
+
+def test_every_file_of_the_tree_exists() -> None:
+    for name in re.findall(r"\b(\w+\.py)\b", README):
+        assert list(ROOT.glob(f"pipeline/{name}")) + list(ROOT.glob(f"tests/{name}")), name
+
+
+def test_every_link_leads_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_reference_runs_hold_no_review_and_stay_small() -> None:
+    files = [path for path in (ROOT / "reports" / "reference").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} <= {".json", ".png", ".csv", ".md"}
+    assert sum(path.stat().st_size for path in files) < 2_000_000
