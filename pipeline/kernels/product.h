@@ -1,0 +1,190 @@
+// Matrix products with a packed right side, and the sum of outer products that weight gradients are.
+#pragma once
+
+#include <type_traits>
+#include <vector>
+
+#include "vectors.h"
+
+constexpr int PANEL_VECTORS = 4;                    // 64 columns of the result are worked on at once
+constexpr int PANEL = PANEL_VECTORS * LANES;
+constexpr int DEPTH_BLOCK = 256;                    // tokens of a weight gradient that are packed at once
+
+inline int64_t padded(int64_t count, int64_t multiple) { return (count + multiple - 1) / multiple * multiple; }
+
+// Numbers in a packed (depth, columns) matrix.
+template <class Stored>
+int64_t packed_size(int64_t depth, int64_t columns) {
+    return padded(depth, Kind<Stored>::DEPTH) * padded(columns, LANES);
+}
+
+// Pack a (depth, columns) matrix, element (k, c) at from[k * row_stride + c * column_stride], for `product`:
+// panels of 64 columns; within one [k / DEPTH][column][k % DEPTH]. Missing rows and columns become zeros.
+template <class Stored>
+void pack(const SumOf<Stored>* from, int64_t row_stride, int64_t column_stride, int64_t depth, int64_t columns,
+          Stored* to) {
+    constexpr int DEPTH = Kind<Stored>::DEPTH;
+    for (int64_t first = 0; first < columns; first += PANEL) {
+        int64_t width = std::min<int64_t>(PANEL, padded(columns - first, LANES));
+        for (int64_t k = 0; k < depth; k += DEPTH)
+            for (int64_t c = first; c < first + width; c++)
+                for (int d = 0; d < DEPTH; d++)
+                    narrow(k + d < depth && c < columns ? from[(k + d) * row_stride + c * column_stride]
+                                                        : SumOf<Stored>(0), to++);
+    }
+}
+
+// One register tile: `rows` <= ROWS rows of the left side times VECTORS * 16 packed columns. The left side's DEPTH
+// numbers of row i and depth k stand at left[i * left_stride + k / DEPTH * depth_stride].
+// start(row, vector) gives what each sum starts from; take(row, vector, sum) takes each result.
+template <int ROWS, int VECTORS, class Stored, class Start, class Take>
+inline void tile(const Stored* left, int64_t left_stride, int64_t depth_stride, int64_t rows, int64_t depth,
+                 const Stored* panel, Start start, Take take) {
+    constexpr int DEPTH = Kind<Stored>::DEPTH;
+    const Stored* a[ROWS];
+    Vector<Stored> sums[ROWS][VECTORS];
+    for (int i = 0; i < ROWS; i++) {
+        a[i] = left + std::min<int64_t>(i, rows - 1) * left_stride;  // a tile at the edge computes its last row again
+        for (int v = 0; v < VECTORS; v++) sums[i][v] = start(std::min<int64_t>(i, rows - 1), v);
+    }
+    for (int64_t k = 0, at = 0; k < depth; k += DEPTH, at += depth_stride, panel += VECTORS * LANES * DEPTH)
+        for (int i = 0; i < ROWS; i++)
+            for (int v = 0; v < VECTORS; v++)
+                sums[i][v] = multiply_add(sums[i][v], a[i] + at, panel + v * LANES * DEPTH);
+    for (int i = 0; i < ROWS && i < rows; i++)
+        for (int v = 0; v < VECTORS; v++) take(i, v, sums[i][v]);
+}
+
+// Call `body` with the number of vectors, 1 to PANEL_VECTORS, as a constant.
+template <class Body>
+inline void with_vectors(int64_t vectors, Body body) {
+    switch (vectors) {
+        case 1: return body(std::integral_constant<int, 1>());
+        case 2: return body(std::integral_constant<int, 2>());
+        case 3: return body(std::integral_constant<int, 3>());
+        default: return body(std::integral_constant<int, PANEL_VECTORS>());
+    }
+}
+
+// result (rows, columns) = left (rows, depth) x packed (depth, columns) [+ bias] [+ result].
+// depth must be a multiple of DEPTH; columns of the result beyond `columns` are not written when it is a multiple of 16.
+template <class Stored>
+void product(const Stored* left, int64_t left_stride, int64_t rows, int64_t depth, const Stored* packed,
+             int64_t columns, const SumOf<Stored>* bias, bool accumulate, Stored* result, int64_t result_stride,
+             int threads) {
+    constexpr int DEPTH = Kind<Stored>::DEPTH;
+    constexpr int64_t ROWS_PER_TASK = 16 * PRODUCT_ROWS;
+    int64_t tasks = (rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t task = 0; task < tasks; task++) {
+        int64_t from = task * ROWS_PER_TASK, until = std::min(rows, from + ROWS_PER_TASK);
+        const Stored* panel = packed;
+        for (int64_t first = 0; first < columns; first += PANEL) {
+            int64_t vectors = std::min<int64_t>(PANEL_VECTORS, (columns - first) / LANES);
+            with_vectors(vectors, [&](auto constant) {
+                constexpr int VECTORS = decltype(constant)::value;
+                for (int64_t row = from; row < until; row += PRODUCT_ROWS) {
+                    Stored* out = result + row * result_stride + first;
+                    tile<PRODUCT_ROWS, VECTORS>(
+                        left + row * left_stride, left_stride, DEPTH, until - row, depth, panel,
+                        [&](int64_t i, int v) {
+                            Vector<Stored> sum = bias ? load(bias + first + v * LANES) : Vector<Stored>{};
+                            return accumulate ? sum + load(out + i * result_stride + v * LANES) : sum;
+                        },
+                        [&](int i, int v, Vector<Stored> sum) { store(out + i * result_stride + v * LANES, sum); });
+                }
+            });
+            panel += vectors * LANES * depth;
+        }
+    }
+}
+
+// out = even[0], odd[0], even[1], odd[1] ...; width a multiple of 16.
+template <class Stored>
+inline void zip(const Stored* even, const Stored* odd, int64_t width, Stored* out) {
+    for (int64_t c = 0; c < width; c++) {
+        out[2 * c] = even[c];
+        out[2 * c + 1] = odd[c];
+    }
+}
+#if HAS_BFLOAT16
+inline void zip(const Bfloat16* even, const Bfloat16* odd, int64_t width, Bfloat16* out) {
+    for (int64_t c = 0; c < width; c += LANES) {
+        __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(even + c)));
+        __m512i high = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(odd + c)));
+        _mm512_storeu_si512(out + 2 * c, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+    }
+}
+#endif
+
+// Pack `count` rows of a (tokens, width) matrix for a sum over tokens, group by group of GROUP columns:
+// [group][token / DEPTH][column][token % DEPTH]. The last group may be narrower.
+template <int GROUP, class Stored>
+inline void interleave(const Stored* from, int64_t stride, int64_t count, int64_t width, Stored* to) {
+    constexpr int DEPTH = Kind<Stored>::DEPTH;
+    const int64_t depth = padded(count, DEPTH);
+    std::vector<Stored> pairs(width * DEPTH), zeros(width, Stored{});
+    for (int64_t k = 0; k < count; k += DEPTH) {
+        const Stored* rows = from + k * stride;
+        if constexpr (DEPTH == 2) {
+            zip(rows, k + 1 < count ? rows + stride : zeros.data(), width, pairs.data());
+            rows = pairs.data();
+        }
+        int64_t first = 0;
+        for (; first + GROUP <= width; first += GROUP)  // copies of a length that the compiler knows are fast
+            std::memcpy(to + first * depth + k * GROUP, rows + first * DEPTH, GROUP * DEPTH * sizeof(Stored));
+        if (first < width)
+            std::memcpy(to + first * depth + k * (width - first), rows + first * DEPTH,
+                        (width - first) * DEPTH * sizeof(Stored));
+    }
+}
+
+// result (m, n) = sum over tokens of outer(left[token, :m], right[token, :n]); m and n multiples of 16, results in Sum.
+// Every sum runs over the tokens in order, whatever the number of threads.
+template <class Stored>
+void sum_of_outer_products(const Stored* left, int64_t left_stride, int64_t m, const Stored* right,
+                           int64_t right_stride, int64_t n, int64_t tokens, SumOf<Stored>* result, int threads) {
+    constexpr int DEPTH = Kind<Stored>::DEPTH;
+    const int64_t rows_per_task = padded((m + threads - 1) / threads, LANES);
+    int64_t tasks = (m + rows_per_task - 1) / rows_per_task;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t task = 0; task < tasks; task++) {
+        int64_t from = task * rows_per_task, height = std::min(m - from, rows_per_task);
+        std::vector<Stored> lefts(DEPTH_BLOCK * height), rights(DEPTH_BLOCK * n);
+        SumOf<Stored>* out = result + from * n;
+        std::fill(out, out + height * n, SumOf<Stored>(0));
+        for (int64_t token = 0; token < tokens; token += DEPTH_BLOCK) {
+            int64_t count = std::min<int64_t>(DEPTH_BLOCK, tokens - token), depth = padded(count, DEPTH);
+            interleave<PRODUCT_ROWS>(left + token * left_stride + from, left_stride, count, height, lefts.data());
+            interleave<PANEL>(right + token * right_stride, right_stride, count, n, rights.data());
+            for (int64_t first = 0; first < n; first += PANEL)
+                with_vectors(std::min<int64_t>(PANEL_VECTORS, (n - first) / LANES), [&](auto constant) {
+                    constexpr int VECTORS = decltype(constant)::value;
+                    for (int64_t row = 0; row < height; row += PRODUCT_ROWS) {
+                        int64_t rows = std::min<int64_t>(PRODUCT_ROWS, height - row);
+                        SumOf<Stored>* block = out + row * n + first;
+                        tile<PRODUCT_ROWS, VECTORS>(
+                            lefts.data() + row * depth, DEPTH, rows * DEPTH, rows, depth, rights.data() + first * depth,
+                            [&](int64_t i, int v) { return load(block + i * n + v * LANES); },
+                            [&](int i, int v, Vector<Stored> sum) { store(block + i * n + v * LANES, sum); });
+                    }
+                });
+        }
+    }
+}
+
+// sums[c] = sum over the rows, in order, of from[row, c]; columns a multiple of 16.
+template <class Stored>
+void column_sums(const Stored* from, int64_t stride, int64_t rows, int64_t columns, SumOf<Stored>* sums, int threads) {
+    int64_t blocks = (columns + PANEL - 1) / PANEL;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t block = 0; block < blocks; block++)
+        with_vectors(std::min<int64_t>(PANEL_VECTORS, (columns - block * PANEL) / LANES), [&](auto constant) {
+            constexpr int VECTORS = decltype(constant)::value;
+            Vector<Stored> totals[VECTORS] = {};
+            const Stored* at = from + block * PANEL;
+            for (int64_t row = 0; row < rows; row++, at += stride)
+                for (int v = 0; v < VECTORS; v++) totals[v] = totals[v] + load(at + v * LANES);
+            for (int v = 0; v < VECTORS; v++) store(sums + block * PANEL + v * LANES, totals[v]);
+        });
+}

@@ -1,0 +1,183 @@
+// Sixteen lanes at a time: the arithmetic that the kernels share, for three kinds of stored number.
+//
+// Stored numbers are bfloat16 (where the processor multiplies it), float or double (for tests). Sums, states and
+// non-linearities are kept in the wider `Sum`. Only bfloat16 needs intrinsics; the rest are the compiler's own vectors,
+// so that any GCC or Clang builds it for its machine.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#define HAS_BFLOAT16 1
+#else
+#define HAS_BFLOAT16 0
+#endif
+
+constexpr int LANES = 16;
+
+// Rows of a register tile: as many sums as the vector registers hold, with room for the operands.
+#if defined(__AVX512F__)
+constexpr int TILE_ROWS = 8, PRODUCT_ROWS = 6;
+#else
+constexpr int TILE_ROWS = 2, PRODUCT_ROWS = 2;
+#endif
+
+struct Bfloat16 {
+    uint16_t bits;
+};
+
+template <class Stored>
+struct Kind;  // Sum: the number sums are kept in; DEPTH: stored numbers that one multiplication takes from each row
+
+template <>
+struct Kind<Bfloat16> {
+    using Sum = float;
+    static constexpr int DEPTH = 2;
+};
+template <>
+struct Kind<float> {
+    using Sum = float;
+    static constexpr int DEPTH = 1;
+};
+template <>
+struct Kind<double> {
+    using Sum = double;
+    static constexpr int DEPTH = 1;
+};
+
+template <class Number>
+struct VectorOf;
+template <>
+struct VectorOf<float> {
+    typedef float type __attribute__((vector_size(64), aligned(4)));
+    typedef int32_t bits __attribute__((vector_size(64), aligned(4)));
+};
+template <>
+struct VectorOf<double> {
+    typedef double type __attribute__((vector_size(128), aligned(8)));
+};
+
+template <class Stored>
+using SumOf = typename Kind<Stored>::Sum;
+template <class Stored>
+using Vector = typename VectorOf<SumOf<Stored>>::type;
+
+using Floats = VectorOf<float>::type;
+using Doubles = VectorOf<double>::type;
+
+template <class Sum>
+inline typename VectorOf<Sum>::type spread(Sum value) {
+    return value - typename VectorOf<Sum>::type{};
+}
+
+// ------------------------------------------------------------------------------------------ memory <-> registers
+
+inline Floats load(const float* from) {
+    Floats values;
+    std::memcpy(&values, from, sizeof values);
+    return values;
+}
+inline Doubles load(const double* from) {
+    Doubles values;
+    std::memcpy(&values, from, sizeof values);
+    return values;
+}
+inline void store(float* to, Floats values) { std::memcpy(to, &values, sizeof values); }
+inline void store(double* to, Doubles values) { std::memcpy(to, &values, sizeof values); }
+
+inline float widen(Bfloat16 value) {
+    uint32_t bits = uint32_t(value.bits) << 16;
+    float number;
+    std::memcpy(&number, &bits, sizeof number);
+    return number;
+}
+inline float widen(float value) { return value; }
+inline double widen(double value) { return value; }
+
+inline void narrow(float value, Bfloat16* to) {  // to nearest, ties to even
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    to->bits = value != value ? 0x7fc0 : uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+inline void narrow(float value, float* to) { *to = value; }
+inline void narrow(double value, double* to) { *to = value; }
+
+#if HAS_BFLOAT16
+inline Floats load(const Bfloat16* from) {
+    __m512i bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+    return Floats(_mm512_castsi512_ps(_mm512_slli_epi32(bits, 16)));
+}
+inline void store(Bfloat16* to, Floats values) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), __m256i(_mm512_cvtneps_pbh(__m512(values))));
+}
+#endif
+
+// sum + a * b over the DEPTH numbers at `a`, against DEPTH numbers of each of the 16 columns at `b`.
+inline Floats multiply_add(Floats sum, const float* a, const float* b) { return sum + *a * load(b); }
+inline Doubles multiply_add(Doubles sum, const double* a, const double* b) { return sum + *a * load(b); }
+#if HAS_BFLOAT16
+inline Floats multiply_add(Floats sum, const Bfloat16* a, const Bfloat16* b) {
+    int32_t pair;
+    std::memcpy(&pair, a, sizeof pair);
+    return Floats(_mm512_dpbf16_ps(__m512(sum), __m512bh(_mm512_set1_epi32(pair)), __m512bh(_mm512_loadu_si512(b))));
+}
+#endif
+
+inline float sum_of_lanes(Floats values) {
+    float sum = 0;
+    for (int lane = 0; lane < LANES; lane++) sum += values[lane];
+    return sum;
+}
+inline double sum_of_lanes(Doubles values) {
+    double sum = 0;
+    for (int lane = 0; lane < LANES; lane++) sum += values[lane];
+    return sum;
+}
+
+// ----------------------------------------------------------------------------------------------- non-linearities
+
+// exp by 2^n * 2^f, f in [-1/2, 1/2], with a polynomial of degree 6 for 2^f (relative error 2e-7).
+inline Floats exponential(Floats x) {
+    const float round_to_integer = 12582912.0f;  // 1.5 * 2^23: what is left in the low bits of a sum is an integer
+    Floats y = x * 1.44269504088896341f;
+    y = y > -126.0f ? y : spread(-126.0f);
+    y = y < 126.0f ? y : spread(126.0f);
+    Floats rounded = y + round_to_integer;
+    Floats f = y - (rounded - round_to_integer);
+    Floats p = f * 1.540353039338e-4f + 1.333355814640e-3f;
+    p = p * f + 9.618129107628e-3f;
+    p = p * f + 5.550410866482e-2f;
+    p = p * f + 2.402265069591e-1f;
+    p = p * f + 6.931471805599e-1f;
+    p = p * f + 1.0f;
+    using Bits = VectorOf<float>::bits;
+    return Floats(Bits(p) + (Bits(rounded) << 23));
+}
+
+inline Floats reciprocal(Floats x) {
+#if defined(__AVX512F__)
+    __m512 guess = _mm512_rcp14_ps(__m512(x));
+    return Floats(_mm512_mul_ps(guess, _mm512_fnmadd_ps(__m512(x), guess, _mm512_set1_ps(2.0f))));  // one Newton step
+#else
+    return 1.0f / x;
+#endif
+}
+
+inline Floats sigmoid(Floats x) { return reciprocal(1.0f + exponential(-x)); }
+inline Floats hyperbolic_tangent(Floats x) { return 2.0f * reciprocal(1.0f + exponential(-2.0f * x)) - 1.0f; }
+
+inline Doubles sigmoid(Doubles x) {
+    for (int lane = 0; lane < LANES; lane++) x[lane] = 1.0 / (1.0 + std::exp(-x[lane]));
+    return x;
+}
+inline Doubles hyperbolic_tangent(Doubles x) {
+    for (int lane = 0; lane < LANES; lane++) x[lane] = std::tanh(x[lane]);
+    return x;
+}
