@@ -1,42 +1,12 @@
-"""From ragged token ids to padded batches of reviews of like length."""
+"""Which reviews meet in a batch: those of like length."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-
-from pipeline.special_tokens import PAD_ID
 
 BATCHES_PER_POOL = 50
 """Reviews are sorted by length inside pools of this many batches: little padding, and batches that stay random."""
-
-
-def cut_to_head_and_tail(token_ids: NDArray[np.int32], max_tokens: int) -> NDArray[np.int32]:
-    """Return at most ``max_tokens`` token ids: the first half and the last half of a longer review; 0 never cuts."""
-    if max_tokens == 0 or len(token_ids) <= max_tokens:
-        return token_ids
-    head = max_tokens // 2
-    return np.concatenate([token_ids[:head], token_ids[len(token_ids) - (max_tokens - head) :]])
-
-
-def pad(sequences: Sequence[NDArray[np.int32]]) -> tuple[Tensor, Tensor]:
-    """Return a padded batch.
-
-    An empty sequence becomes one ``<pad>`` of length 1, so that every review has a state to pool.
-
-    Returns:
-        token_ids: int64, (B, T), ``<pad>`` after each review's end.
-        lengths: int64, (B,), all at least 1.
-    """
-    lengths = np.asarray([max(len(sequence), 1) for sequence in sequences], dtype=np.int64)
-    token_ids = np.full((len(sequences), int(lengths.max())), PAD_ID, dtype=np.int64)
-    for row, sequence in enumerate(sequences):
-        token_ids[row, : len(sequence)] = sequence
-    return torch.from_numpy(token_ids), torch.from_numpy(lengths)
 
 
 def shuffled_batches(

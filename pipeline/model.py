@@ -89,17 +89,27 @@ class SentimentClassifier(nn.Module):
         Returns:
             float32, (B,).
         """
+        return self.of_embedded(self.embedding(self.with_word_dropout(token_ids)), lengths)
+
+    def with_word_dropout(self, token_ids: Tensor) -> Tensor:
+        """Return token ids (B, T) with some replaced by ``<unk>`` in training."""
+        if not self.training or self.settings.word_dropout == 0:
+            return token_ids
+        dropped = torch.rand(token_ids.shape, device=token_ids.device) < self.settings.word_dropout
+        return torch.where(dropped & (token_ids != PAD_ID), UNKNOWN_ID, token_ids)
+
+    def of_embedded(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """Return the logits, float32, (B,), of a padded batch's embeddings, (B, T, E)."""
         settings = self.settings
         if self.training and not settings.masked_in_training:
-            lengths = torch.full_like(lengths, token_ids.shape[1])
-        if self.training and settings.word_dropout > 0:
-            dropped = torch.rand(token_ids.shape, device=token_ids.device) < settings.word_dropout
-            token_ids = torch.where(dropped & (token_ids != PAD_ID), UNKNOWN_ID, token_ids)
-        states = F.dropout(self.embedding(token_ids), settings.embedding_dropout, self.training)  # (B, T, E)
+            lengths = torch.full_like(lengths, embedded.shape[1])
+        states = F.dropout(embedded, settings.embedding_dropout, self.training)  # (B, T, E)
         for layer in self.layers:
             states = layer(states, lengths)  # (B, T, S)
         with torch.autocast(states.device.type, enabled=False):  # the recurrence alone may run in low precision
-            pooled = self.pooled(states.to(self.output.weight.dtype), lengths)  # (B, P)
-            pooled = F.dropout(pooled, settings.output_dropout, self.training)
-            logits: Tensor = self.output(pooled).squeeze(1)
+            return self.of_pooled(self.pooled(states.to(self.output.weight.dtype), lengths))
+
+    def of_pooled(self, pooled: Tensor) -> Tensor:
+        """Return the logits, (B,), of pooled states, (B, P)."""
+        logits: Tensor = self.output(F.dropout(pooled, self.settings.output_dropout, self.training)).squeeze(1)
         return logits

@@ -40,6 +40,7 @@ class TrainedModel:
         history: one entry for each epoch.
         training_reviews: how many reviews the weights were fitted on.
         low_precision: whether the forward pass in training ran in bfloat16.
+        recurrence: what computed the recurrence, and how precisely.
     """
 
     name: str
@@ -54,6 +55,7 @@ class TrainedModel:
     best_epoch: int
     training_reviews: int
     low_precision: bool
+    recurrence: str
     device: str
     peak_memory_bytes: int
 
@@ -80,6 +82,7 @@ def describe_training(trained: TrainedModel) -> dict[str, Any]:
         "device": trained.device,
         "threads": torch.get_num_threads(),
         "precision": "bfloat16" if trained.low_precision else "float32",
+        "recurrence": trained.recurrence,
     }
 
 

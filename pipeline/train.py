@@ -30,9 +30,11 @@ from pipeline.config import Recipe
 from pipeline.console import Console
 from pipeline.context_vectors import fill_from_contexts
 from pipeline.errors import SentimentError
-from pipeline.inference import LAST_TRAINED_NAME, best_device
+from pipeline.inference import LAST_TRAINED_NAME
 from pipeline.interrupt import DeferredInterrupt
+from pipeline.kernel_library import kernel_problem
 from pipeline.model_folder import TrainedModel, write_model_folder
+from pipeline.torch_inference import best_device
 from pipeline.trainer import Trainer
 from pipeline.training_data import TrainingData, load_training_data
 from pipeline.vectors import draw_missing_vectors
@@ -155,7 +157,11 @@ def train_model(
         require_unchanged(tokens_folder, "tokens", tokens)
         require_unchanged(vocabulary_folder, "vocab", words)
         trainer = Trainer(recipe, vectors, data, seed, best_device())
-        checkpoint = CheckpointFile(folder / CHECKPOINT_NAME, run_identity(recipe, seed, corpus, tokens, words))
+        checkpoint = CheckpointFile(folder / CHECKPOINT_NAME, run_identity(trainer, recipe, corpus, tokens, words))
+        if trainer.device.type == "cpu" and kernel_problem():
+            console.say(
+                f"train: without compiled kernels ({kernel_problem()}); torch's own GRU is several times slower"
+            )
         resume(trainer, checkpoint, console)
         run_epochs(trainer, checkpoint, console, checkpoint_seconds)
         trained = finished_run(trainer, recipe, vocabulary, folder.name)
@@ -171,12 +177,13 @@ def train_model(
 
 
 def run_identity(
-    recipe: Recipe, seed: int, corpus: dict[str, Any], tokens: dict[str, Any], words: dict[str, Any]
+    trainer: Trainer, recipe: Recipe, corpus: dict[str, Any], tokens: dict[str, Any], words: dict[str, Any]
 ) -> dict[str, Any]:
     """Return what makes a run this one and no other; a checkpoint of another is not resumed."""
     return {
         "recipe": sha256_of_text(to_json(recipe.to_dict())),
-        "seed": seed,
+        "seed": trainer.seed,
+        "recurrence": trainer.recurrence(),
         "vocabulary": words["fingerprint"],
         "tokens": tokens["fingerprint"],
         "corpus": corpus["fingerprint"],
@@ -201,6 +208,7 @@ def finished_run(trainer: Trainer, recipe: Recipe, vocabulary: Vocabulary, name:
         best_epoch=trainer.state.best_epoch,
         training_reviews=len(data.training_rows),
         low_precision=trainer.low_precision,
+        recurrence=trainer.recurrence(),
         device=str(trainer.device),
         peak_memory_bytes=peak_memory_bytes(),
     )

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel
 
-from pipeline.batches import cut_to_head_and_tail, pad, shuffled_batches
+from pipeline.batches import shuffled_batches
 from pipeline.calibration import log_loss_of_logits
 from pipeline.checkpoints import TrainingState
 from pipeline.config import Recipe, TrainingSettings
 from pipeline.errors import SentimentError
-from pipeline.inference import compute_logits
+from pipeline.folded import FoldedClassifier, folded_available
+from pipeline.head_and_tail import cut_to_head_and_tail
+from pipeline.kernel_library import BFLOAT16, FLOAT32, load_kernels
 from pipeline.machine import machine_description
 from pipeline.model import SentimentClassifier
+from pipeline.moving_average import MovingAverage
+from pipeline.seen_rows_adam import SeenRowsAdam
+from pipeline.special_tokens import PAD_ID
+from pipeline.torch_inference import compute_logits
 from pipeline.training_data import TrainingData
+from pipeline.training_networks import CompiledNetwork, PaddedNetwork, TrainingNetwork
 
 BFLOAT16_INSTRUCTIONS = frozenset({"avx512_bf16", "amx_bf16", "arm_bf16"})
 LOWEST_RATE = 0.1
@@ -36,21 +41,6 @@ def learning_rate_at(step: int, steps: int, settings: TrainingSettings) -> float
     return settings.learning_rate * (LOWEST_RATE + (1 - LOWEST_RATE) * share)
 
 
-def average_with_warm_up(decay: float) -> Any:
-    """Return the update of an exponential moving average whose decay starts low, min(decay, (1 + n) / (10 + n)).
-
-    The warm-up keeps the random start of the weights out of the average.
-    """
-
-    @torch.no_grad()
-    def update(averaged: Any, current: Any, updates: Tensor | int) -> None:
-        count = int(updates)
-        weight = 1 - min(decay, (1 + count) / (10 + count))
-        torch._foreach_lerp_(averaged, current, weight)
-
-    return update
-
-
 class Trainer:
     """One run: the network, its moving average, the optimiser and where the run stands.
 
@@ -60,10 +50,18 @@ class Trainer:
         data: the training split.
         seed: decides the initial weights, the batches and the dropout.
         device: where to train.
+        compiled: False leaves the compiled kernels alone; None takes them on the CPU where they can be had.
     """
 
     def __init__(
-        self, recipe: Recipe, vectors: NDArray[np.float32], data: TrainingData, seed: int, device: torch.device
+        self,
+        recipe: Recipe,
+        vectors: NDArray[np.float32],
+        data: TrainingData,
+        seed: int,
+        device: torch.device,
+        *,
+        compiled: bool | None = None,
     ) -> None:
         self.settings = recipe.training
         self.data = data
@@ -74,41 +72,59 @@ class Trainer:
         with torch.no_grad():
             classifier.embedding.weight.copy_(torch.from_numpy(vectors))
         self.classifier = classifier.to(device)
-        self.average: AveragedModel | None = None
-        if self.settings.weight_average > 0:
-            self.average = AveragedModel(
-                self.classifier, multi_avg_fn=average_with_warm_up(self.settings.weight_average), use_buffers=False
-            )
+        self.average = MovingAverage(self.classifier, self.settings.weight_average) if self._averages() else None
         self.optimizer = self._optimizer()
         self.state = TrainingState()
         self.best: dict[str, Tensor] = {}
         self.low_precision = self.settings.precision == "bfloat16" and has_fast_bfloat16(device)
+        self.network = self._network(compiled is not False)
         cut = self.settings.max_tokens
         self._sequences = [cut_to_head_and_tail(data.sequences[row], cut) for row in data.training_rows]
         self._lengths = np.asarray([len(sequence) for sequence in self._sequences], dtype=np.int64)
         self._labels = data.labels[data.training_rows].astype(np.float32)
         self.steps_per_epoch = math.ceil(len(self._lengths) / self.settings.batch_size)
+        steps = self.settings.epochs * self.steps_per_epoch
+        self.embedding_optimizer = SeenRowsAdam(self.classifier.embedding.weight, steps).to(device)
+
+    def _averages(self) -> bool:
+        return self.settings.weight_average > 0
 
     def _optimizer(self) -> torch.optim.Optimizer:
-        """AdamW, which is Adam where the weight decay is 0; embeddings are never decayed: most get no gradient."""
-        embeddings = [self.classifier.embedding.weight]
-        others = [weight for name, weight in self.classifier.named_parameters() if name != "embedding.weight"]
-        groups = [
-            {"params": others, "weight_decay": self.settings.weight_decay},
-            {"params": embeddings, "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=self.settings.learning_rate, fused=True)
+        """AdamW, which is Adam where the weight decay is 0, of all but the embeddings; those are never decayed."""
+        weights = [weight for name, weight in self.classifier.named_parameters() if name != "embedding.weight"]
+        settings = self.settings
+        return torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+
+    def _network(self, compiled: bool) -> TrainingNetwork:
+        if compiled and self.device.type == "cpu" and folded_available(self.classifier.settings):
+            kernels = load_kernels(BFLOAT16 if self.low_precision else FLOAT32)
+            if kernels is not None:
+                return CompiledNetwork(self.classifier, kernels, torch.get_num_threads())
+        return PaddedNetwork(self.classifier, self.device, self.low_precision)
 
     def modules(self) -> dict[str, torch.nn.Module]:
         """Return what a checkpoint must hold beside the optimiser."""
         average = {} if self.average is None else {"average": self.average}
-        return {"classifier": self.classifier, **average}
+        return {"classifier": self.classifier, "embedding_optimizer": self.embedding_optimizer, **average}
 
     def evaluated(self) -> SentimentClassifier:
-        """Return the network that is evaluated and kept: the moving average where there is one."""
-        module = self.classifier if self.average is None else self.average.module
-        assert isinstance(module, SentimentClassifier)
-        return module
+        """Return the network that is evaluated and kept: the moving average, brought up to date, where there is one."""
+        self._catch_up(None)
+        if self.average is None:
+            return self.classifier
+        assert isinstance(self.average.module, SentimentClassifier)
+        return self.average.module
+
+    def _catch_up(self, token_ids: Tensor | None) -> None:
+        """Bring embeddings, (U,), and their average to where all steps so far leave them; all of them if None."""
+        self.embedding_optimizer.catch_up(token_ids)
+        if self.average is not None:
+            self.average.catch_up(self.classifier, token_ids)
+
+    def recurrence(self) -> str:
+        """Return what computes the recurrence and how precisely, for people and for the identity of a run."""
+        precision = "bfloat16" if self.low_precision else "float32"
+        return f"{'compiled kernels' if isinstance(self.network, CompiledNetwork) else 'torch.nn.GRU'}, {precision}"
 
     def batches(self) -> list[NDArray[np.int64]]:
         """Return the batches of the epoch under way; the same ones when asked again."""
@@ -122,22 +138,25 @@ class Trainer:
             SentimentError: the loss is no longer a number.
         """
         state, settings = self.state, self.settings
-        torch.manual_seed(seed_of_step(self.seed, state.step))
+        learning_rate = learning_rate_at(state.step, settings.epochs * self.steps_per_epoch, settings)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate_at(state.step, settings.epochs * self.steps_per_epoch, settings)
-        token_ids, lengths = pad([self._sequences[index] for index in batch])  # (B, T), (B,)
+            group["lr"] = learning_rate
         targets = torch.from_numpy(self._labels[batch]).to(self.device)  # (B,)
         self.classifier.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
-            logits = self.classifier(token_ids.to(self.device), lengths.to(self.device))  # (B,)
-        loss = F.binary_cross_entropy_with_logits(logits, targets)
+        sequences = [self._sequences[index] for index in batch]
+        forward = self.network(sequences, seed_of_step(self.seed, state.step), self._catch_up)
+        loss = F.binary_cross_entropy_with_logits(forward.logits, targets)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        assert forward.rows.grad is not None
+        forward.rows.grad[forward.token_ids == PAD_ID] = 0  # padding stays what it is: zeros
         if settings.gradient_clip > 0:
-            torch.nn.utils.clip_grad_norm_(self.classifier.parameters(), settings.gradient_clip)
+            weights = [weight for weight in self.classifier.parameters() if weight.grad is not None]
+            torch.nn.utils.clip_grad_norm_([*weights, forward.rows], settings.gradient_clip)
         self.optimizer.step()
+        self.embedding_optimizer.step(forward.token_ids, forward.rows.grad, learning_rate)
         if self.average is not None:
-            self.average.update_parameters(self.classifier)
+            self.average.update(self.classifier, forward.token_ids)
         value = loss.item()
         if not math.isfinite(value):
             raise SentimentError(
@@ -150,7 +169,7 @@ class Trainer:
         return value
 
     def validation_logits(self) -> NDArray[np.float32]:
-        """Return the logits of the validation part in float32 precision, uncut and without dropout."""
+        """Return the logits of the validation part as the scorer computes them, without dropout."""
         return score_sequences(
             self.evaluated(), [self.data.sequences[row] for row in self.data.validation_rows], self.device
         )
@@ -214,5 +233,10 @@ def score_sequences(
 ) -> NDArray[np.float32]:
     """Return logits as the scorer computes them, float32, (N,)."""
     cut = classifier.settings.max_tokens
+    whole = [cut_to_head_and_tail(sequence, cut) for sequence in sequences]
+    if device.type == "cpu" and folded_available(classifier.settings):
+        weights = {name: tensor.numpy() for name, tensor in classifier.state_dict().items()}
+        folded = FoldedClassifier.from_weights(weights, classifier.settings, threads=torch.get_num_threads())
+        return folded.logits(whole)
     classifier.eval()
-    return compute_logits(classifier, [cut_to_head_and_tail(sequence, cut) for sequence in sequences], device)
+    return compute_logits(classifier, whole, device)

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.batches import batches_by_length, cut_to_head_and_tail, pad, shuffled_batches
+from pipeline.batches import batches_by_length, shuffled_batches
+from pipeline.head_and_tail import cut_to_head_and_tail
+from pipeline.padding import pad
 
 LENGTHS = st.lists(st.integers(0, 500), min_size=1, max_size=300).map(lambda values: np.asarray(values, dtype=np.int64))
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from pipeline.batches import pad
+from pipeline.padding import pad
 from pipeline.config import ModelSettings, Pooling
 from pipeline.gru import GRULayer, reverse_within_length
 from pipeline.model import SentimentClassifier

@@ -1,0 +1,147 @@
+"""The classifier as it scores: embeddings and input weights folded into one table, the rest on the compiled kernels.
+
+A token's share of the gates depends on the token alone, so it is computed once for each word of the vocabulary and
+looked up from then on. What is left for each token is the recurrent product. Needs neither torch nor a gradient.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.batches import batches_by_length
+from pipeline.compiled_layers import (
+    AttentionWeights,
+    CompiledGRU,
+    CompiledPooling,
+    DirectionWeights,
+    FoldedInputs,
+    Workspace,
+)
+from pipeline.config import ModelSettings
+from pipeline.kernel_library import LANES, Kernels, StoredKind, kernel_problem, load_kernels
+from pipeline.time_major import time_major
+
+MAX_TOKENS_PER_BATCH = 16_384
+"""Reviews x longest review: its states and gates stay in the last-level cache."""
+
+Array = NDArray[Any]
+
+
+def folded_available(settings: ModelSettings) -> bool:
+    """Say whether the kernels are there and compute this network: they work on sixteen units at once."""
+    return settings.hidden_size % LANES == 0 and load_kernels() is not None
+
+
+def direction_weights(weights: Mapping[str, Array], layer: int, name: str, sums: type[Any]) -> DirectionWeights:
+    """Return one direction's weights from those of a :class:`pipeline.model.SentimentClassifier`."""
+    parts = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    return DirectionWeights(
+        *(np.ascontiguousarray(weights[f"layers.{layer}.{name}.{part}"], dtype=sums) for part in parts)
+    )
+
+
+class FoldedClassifier:
+    """A trained classifier on the CPU, for scoring.
+
+    Args:
+        kernels: for one kind of stored number.
+        weights: by name, as in ``model.safetensors``.
+        settings: of the network.
+        threads: of each call.
+    """
+
+    def __init__(
+        self, kernels: Kernels, weights: Mapping[str, Array], settings: ModelSettings, *, threads: int
+    ) -> None:
+        self.settings = settings
+        self._kernels = kernels
+        self._threads = threads
+        sums = kernels.kind.sums
+        names = ("forward_gru", "backward_gru") if settings.bidirectional else ("forward_gru",)
+        self._weights = [
+            [direction_weights(weights, layer, name, sums) for name in names] for layer in range(settings.layers)
+        ]
+        table = np.ascontiguousarray(weights["embedding.weight"], dtype=sums)  # (V, E)
+        self._inputs = FoldedInputs.of_table(kernels, table, self._weights[0], threads)
+        self._attention = None
+        if "attention" in settings.pooling:
+            self._attention = AttentionWeights(
+                np.ascontiguousarray(weights["pooled.attention.0.weight"], dtype=sums),
+                np.ascontiguousarray(weights["pooled.attention.0.bias"], dtype=sums),
+                np.ascontiguousarray(weights["pooled.attention.2.weight"], dtype=sums).ravel(),
+            )
+        self._output = np.asarray(weights["output.weight"], dtype=np.float64).ravel()  # (P,)
+        self._output_bias = float(np.asarray(weights["output.bias"], dtype=np.float64)[0])
+        self._of_thread = threading.local()  # activations: several threads may score at a time
+
+    def _layers(self) -> tuple[list[CompiledGRU], CompiledPooling]:
+        if not hasattr(self._of_thread, "layers"):
+            workspace = Workspace()
+            self._of_thread.layers = [
+                CompiledGRU(self._kernels, weights, workspace, f"layer {layer}", self._threads)
+                for layer, weights in enumerate(self._weights)
+            ]
+            self._of_thread.pooling = CompiledPooling(self._kernels, self._attention, workspace, self._threads)
+        return self._of_thread.layers, self._of_thread.pooling
+
+    @classmethod
+    def from_weights(
+        cls,
+        weights: Mapping[str, Array],
+        settings: ModelSettings,
+        *,
+        threads: int,
+        kind: StoredKind | None = None,
+    ) -> FoldedClassifier:
+        """Return the classifier; ask :func:`folded_available` first.
+
+        Args:
+            weights: by name, float32, as in ``model.safetensors``.
+            settings: of the network.
+            threads: of each call.
+            kind: of stored number; None for bfloat16 where the processor multiplies it, else float32.
+        """
+        kernels = load_kernels(kind)
+        assert kernels is not None, kernel_problem()
+        return cls(kernels, weights, settings, threads=threads)
+
+    def logits(
+        self, sequences: Sequence[NDArray[np.int32]], on_batch: Callable[[int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """Return the logits of reviews, in the order given; no review's logit depends on the others.
+
+        Args:
+            sequences: N int32 arrays of token ids.
+            on_batch: told the number of reviews after each batch.
+
+        Returns:
+            float32, (N,).
+        """
+        logits = np.empty(len(sequences), dtype=np.float32)
+        lengths = np.asarray([len(sequence) for sequence in sequences], dtype=np.int64)
+        for rows in batches_by_length(lengths, MAX_TOKENS_PER_BATCH):
+            logits[rows] = self._logits_of_batch([sequences[row] for row in rows])
+            if on_batch is not None:
+                on_batch(len(rows))
+        return logits
+
+    def _logits_of_batch(self, sequences: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
+        batch = time_major(sequences)
+        layers, pooling = self._layers()
+        states = layers[0].forward_folded(batch, self._inputs)  # (N, S)
+        for layer in layers[1:]:
+            states = layer.forward(batch, states, training=False)
+        summaries = pooling.forward(batch, states, training=False)
+        parts = {"max": summaries.maximum, "mean": summaries.mean, "attention": summaries.attended}
+        if "last" in self.settings.pooling:
+            parts["last"] = layers[-1].last_states()
+        pooled = np.concatenate([parts[name] for name in self.settings.pooling], axis=1)  # (B, P)
+        logits = np.empty(len(sequences), dtype=np.float32)
+        # Row by row: a matrix product would sum in another order for another number of rows.
+        logits[batch.order] = (pooled * self._output).sum(axis=1) + self._output_bias
+        return logits
