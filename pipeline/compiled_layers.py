@@ -20,6 +20,7 @@ from pipeline.kernel_library import (
     Direction,
     Kernels,
     Pooling,
+    RecurrentBytes,
     address,
     load_kernels,
 )
@@ -159,6 +160,30 @@ def narrowed(kernels: Kernels, numbers: Array) -> Array:
     return result
 
 
+@dataclass(frozen=True)
+class PackedBytes:
+    """One direction's recurrent weights in eight bits, for scoring.
+
+    Attributes:
+        structure: what the kernel reads; it points into the arrays.
+        arrays: the bytes, and the factors and constants that undo the rounding.
+    """
+
+    structure: RecurrentBytes
+    arrays: tuple[Array, Array, Array]
+
+    @classmethod
+    def of_weights(cls, kernels: Kernels, weights: DirectionWeights) -> PackedBytes:
+        """Round W_hh to 1/127 of the largest weight in each of its columns."""
+        hidden = weights.recurrent.shape[1]
+        packed_bytes = np.empty(3 * hidden * hidden, dtype=np.int8)
+        factors, constants = np.empty((2, 3 * hidden), dtype=np.float32)
+        bias = np.ascontiguousarray(weights.recurrent_bias[2 * hidden :])
+        arrays = (packed_bytes, factors, constants)
+        kernels.pack_recurrent_bytes(address(weights.recurrent), address(bias), hidden, *map(address, arrays))
+        return cls(RecurrentBytes(*map(address, arrays)), arrays)
+
+
 class CompiledGRU:
     """One layer of GRU in one direction or two.
 
@@ -181,6 +206,7 @@ class CompiledGRU:
         self._workspace = workspace
         self._name = name
         self._recurrent: list[Array] = []
+        self._bytes: list[PackedBytes] = []
 
     def _array(self, name: str, *shape: int) -> Array:
         return self._workspace.array(f"{self._name} {name}", shape, self.kernels.kind.stored)
@@ -199,6 +225,10 @@ class CompiledGRU:
             for index, weights in enumerate(self.weights)
         ]
         return self._forward(batch, gates, None, training=training)
+
+    def use_bytes(self) -> None:
+        """Multiply in eight bits from now on; for scoring only."""
+        self._bytes = [PackedBytes.of_weights(self.kernels, weights) for weights in self.weights]
 
     def forward_folded(self, batch: TimeMajorBatch, folded: FoldedInputs) -> Array:
         """Return the state after each token, (N, output_size), from tables of the input's share; for scoring only."""
@@ -242,6 +272,7 @@ class CompiledGRU:
                 state_stride=self.output_size,
                 saved=address(kept.get("saved")),
                 earlier=address(kept.get("earlier")),
+                bytes=pointer(self._bytes[index].structure) if self._bytes else None,
             )
         self._run(backward=False)
         return self._states

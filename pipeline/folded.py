@@ -53,14 +53,16 @@ class FoldedClassifier:
         weights: by name, as in ``model.safetensors``.
         settings: of the network.
         threads: of each call.
+        eight_bits: whether the recurrent product is rounded to eight bits.
     """
 
     def __init__(
-        self, kernels: Kernels, weights: Mapping[str, Array], settings: ModelSettings, *, threads: int
+        self, kernels: Kernels, weights: Mapping[str, Array], settings: ModelSettings, *, threads: int, eight_bits: bool
     ) -> None:
         self.settings = settings
         self._kernels = kernels
         self._threads = threads
+        self._eight_bits = eight_bits
         sums = kernels.kind.sums
         names = ("forward_gru", "backward_gru") if settings.bidirectional else ("forward_gru",)
         self._weights = [
@@ -86,6 +88,8 @@ class FoldedClassifier:
                 CompiledGRU(self._kernels, weights, workspace, f"layer {layer}", self._threads)
                 for layer, weights in enumerate(self._weights)
             ]
+            for layer in self._of_thread.layers if self._eight_bits else ():
+                layer.use_bytes()
             self._of_thread.pooling = CompiledPooling(self._kernels, self._attention, workspace, self._threads)
         return self._of_thread.layers, self._of_thread.pooling
 
@@ -97,6 +101,7 @@ class FoldedClassifier:
         *,
         threads: int,
         kind: StoredKind | None = None,
+        eight_bits: bool | None = None,
     ) -> FoldedClassifier:
         """Return the classifier; ask :func:`folded_available` first.
 
@@ -105,10 +110,12 @@ class FoldedClassifier:
             settings: of the network.
             threads: of each call.
             kind: of stored number; None for bfloat16 where the processor multiplies it, else float32.
+            eight_bits: whether the recurrent product is rounded to eight bits; None for yes where the processor has it.
         """
         kernels = load_kernels(kind)
         assert kernels is not None, kernel_problem()
-        return cls(kernels, weights, settings, threads=threads)
+        eight_bits = kernels.has_int8 if eight_bits is None else eight_bits and kernels.has_int8
+        return cls(kernels, weights, settings, threads=threads, eight_bits=eight_bits)
 
     def logits(
         self, sequences: Sequence[NDArray[np.int32]], on_batch: Callable[[int], None] | None = None

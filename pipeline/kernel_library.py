@@ -86,7 +86,14 @@ class Direction(ctypes.Structure):
         ("state_gradients", ctypes.c_void_p),
         ("gate_gradients", ctypes.c_void_p),
         ("initial", ctypes.c_void_p),
+        ("bytes", ctypes.c_void_p),
     )
+
+
+class RecurrentBytes(ctypes.Structure):
+    """``struct RecurrentBytes`` of recurrence_int8.h."""
+
+    _fields_ = (("weights", ctypes.c_void_p), ("factors", ctypes.c_void_p), ("constants", ctypes.c_void_p))
 
 
 class Pooling(ctypes.Structure):
@@ -132,6 +139,8 @@ class Kernels:
 
     def __init__(self, library: ctypes.CDLL, kind: StoredKind) -> None:
         self.kind = kind
+        self.has_int8 = kind is BFLOAT16 and bool(library.kernels_have_int8())
+        """Whether the forward recurrence can multiply in eight bits."""
         number, pointer, flag = ctypes.c_int64, ctypes.c_void_p, ctypes.c_int32
         signatures: dict[str, Sequence[Any]] = {
             "packed_size": (number, number),
@@ -147,13 +156,16 @@ class Kernels:
             "embed": (pointer, number, pointer, number, pointer, flag, pointer, number, flag),
             "embed_backward": (*(pointer, number, number, pointer, pointer, number, pointer, flag, pointer, flag),),
         }
+        if kind is BFLOAT16:
+            signatures["pack_recurrent_bytes"] = (pointer, pointer, number, pointer, pointer, pointer)
         for name, arguments in signatures.items():
             function = getattr(library, f"{name}_{kind.name}")
             function.argtypes = arguments
             function.restype = number if name.startswith("packed") else None
             setattr(self, name, function)
 
-    def __getattr__(self, name: str) -> Any:  # for type checkers: the functions are set from the table above
+    def __getattr__(self, name: str) -> Any:
+        """Only reached for a name that is no kernel; it tells type checkers that the others exist."""
         raise AttributeError(f"the kernels have no function {name}")
 
 

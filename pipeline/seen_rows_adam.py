@@ -20,8 +20,8 @@ REMEMBERED_STEPS = 200
 class SeenRowsAdam(nn.Module):
     """Adam (Kingma and Ba 2015) on the rows that a step saw, with the others' missed steps made up for in time.
 
-    Call :meth:`catch_up` before rows are read, :meth:`step` with their gradients. A module, so that checkpoints hold its
-    moments beside the weights.
+    Call :meth:`catch_up` before rows are read, :meth:`step` with their gradients. A module, so that checkpoints hold
+    its moments beside the weights.
 
     Args:
         table: (V, E); updated in place.

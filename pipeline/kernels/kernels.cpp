@@ -6,9 +6,16 @@
 #include "embedding.h"
 #include "pooling.h"
 #include "product.h"
-#include "recurrence.h"
+#include "schedule.h"
 
-extern "C" int32_t kernels_have_bfloat16() { return HAS_BFLOAT16; }
+extern "C" {
+int32_t kernels_have_bfloat16() { return HAS_BFLOAT16; }
+int32_t kernels_have_int8() { return HAS_INT8; }
+void pack_recurrent_bytes_bfloat16(const float* weights, const float* bias, int64_t hidden, int8_t* to, float* factors,
+                                   float* constants) {
+    pack_recurrent_bytes(weights, bias, hidden, to, factors, constants);
+}
+}
 
 #define INTERFACE(NAME, STORED)                                                                                        \
     extern "C" {                                                                                                       \

@@ -6,6 +6,8 @@
 
 #include "recurrence.h"
 
+constexpr int64_t POOLED_ROWS = 8;  // are worked on together: their sums stay in the first-level cache
+
 struct Pooling {
     int64_t size;             // of a state; a multiple of 16
     int64_t attention_size;   // columns of `projected`; 0 for no attention
@@ -26,40 +28,46 @@ struct Pooling {
     void* bias_gradients;     // (rows, attention_size), Sum: likewise of b
 };
 
+// Scores and softmax of rows [first, until), time by time, so that memory is read in order.
 template <class Stored>
-void attention_weights(const Batch& batch, const Pooling& p, int64_t row) {
+void attention_weights(const Batch& batch, const Pooling& p, int64_t first, int64_t until) {
     using Sum = SumOf<Stored>;
     Sum* weights = static_cast<Sum*>(p.weights);
     const Sum* vector = static_cast<const Sum*>(p.vector);
-    Sum highest = -INFINITY, total = 0;
-    for (int64_t time = 0; time < batch.lengths[row]; time++) {
-        int64_t position = batch.offsets[time] + row;
-        Stored* projected = static_cast<Stored*>(p.projected) + position * p.attention_size;
-        Vector<Stored> score{};
-        for (int64_t unit = 0; unit < p.attention_size; unit += LANES) {
-            Vector<Stored> value = hyperbolic_tangent(load(projected + unit));
-            store(projected + unit, value);
-            score = score + value * load(vector + unit);
+    Sum highest[POOLED_ROWS], total[POOLED_ROWS] = {};
+    std::fill(highest, highest + POOLED_ROWS, -INFINITY);
+    for (int64_t time = 0; time < batch.lengths[first]; time++) {
+        for (int64_t row = first; row < std::min(until, rows_at(batch, time)); row++) {
+            int64_t position = batch.offsets[time] + row;
+            Stored* projected = static_cast<Stored*>(p.projected) + position * p.attention_size;
+            Vector<Stored> score{};
+            for (int64_t unit = 0; unit < p.attention_size; unit += LANES) {
+                Vector<Stored> value = hyperbolic_tangent<Stored>(load(projected + unit));
+                store(projected + unit, value);
+                score = score + value * load(vector + unit);
+            }
+            weights[position] = sum_of_lanes(score);
+            highest[row - first] = std::max(highest[row - first], weights[position]);
         }
-        weights[position] = sum_of_lanes(score);
-        highest = std::max(highest, weights[position]);
     }
-    for (int64_t time = 0; time < batch.lengths[row]; time++) {
-        Sum& weight = weights[batch.offsets[time] + row];
-        total += weight = std::exp(weight - highest);
-    }
-    for (int64_t time = 0; time < batch.lengths[row]; time++) weights[batch.offsets[time] + row] /= total;
+    for (int64_t time = 0; time < batch.lengths[first]; time++)
+        for (int64_t row = first; row < std::min(until, rows_at(batch, time)); row++) {
+            Sum& weight = weights[batch.offsets[time] + row];
+            total[row - first] += weight = std::exp(weight - highest[row - first]);
+        }
+    for (int64_t time = 0; time < batch.lengths[first]; time++)
+        for (int64_t row = first; row < std::min(until, rows_at(batch, time)); row++)
+            weights[batch.offsets[time] + row] /= total[row - first];
 }
 
 template <class Stored>
 void pool(const Batch& batch, const Pooling& p, int threads) {
     using Sum = SumOf<Stored>;
-    constexpr int64_t ROWS_PER_TASK = 8;  // their sums stay in the first-level cache
-    int64_t tasks = (batch.rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK;
+    int64_t tasks = (batch.rows + POOLED_ROWS - 1) / POOLED_ROWS;
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int64_t task = 0; task < tasks; task++) {
-        int64_t first = task * ROWS_PER_TASK, until = std::min(batch.rows, first + ROWS_PER_TASK);
-        for (int64_t row = first; p.attention_size && row < until; row++) attention_weights<Stored>(batch, p, row);
+        int64_t first = task * POOLED_ROWS, until = std::min(batch.rows, first + POOLED_ROWS);
+        if (p.attention_size) attention_weights<Stored>(batch, p, first, until);
         for (int64_t i = first * p.size; i < until * p.size; i++) {
             static_cast<Sum*>(p.maximum)[i] = -INFINITY;
             static_cast<Sum*>(p.mean)[i] = static_cast<Sum*>(p.attended)[i] = 0;
@@ -93,12 +101,11 @@ void pool(const Batch& batch, const Pooling& p, int threads) {
 template <class Stored>
 void pool_backward(const Batch& batch, const Pooling& p, int threads) {
     using Sum = SumOf<Stored>;
-    constexpr int64_t ROWS_PER_TASK = 8;
-    int64_t tasks = (batch.rows + ROWS_PER_TASK - 1) / ROWS_PER_TASK;
+    int64_t tasks = (batch.rows + POOLED_ROWS - 1) / POOLED_ROWS;
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int64_t task = 0; task < tasks; task++) {
-        int64_t first = task * ROWS_PER_TASK, until = std::min(batch.rows, first + ROWS_PER_TASK);
-        Sum expected[ROWS_PER_TASK];  // sum of weight x (gradient of its weight) = gradient . attended
+        int64_t first = task * POOLED_ROWS, until = std::min(batch.rows, first + POOLED_ROWS);
+        Sum expected[POOLED_ROWS];  // sum of weight x (gradient of its weight) = gradient . attended
         for (int64_t row = first; row < until; row++) {
             expected[row - first] = 0;
             for (int64_t unit = 0; p.attention_size && unit < p.size; unit++)

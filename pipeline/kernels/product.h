@@ -139,6 +139,27 @@ inline void interleave(const Stored* from, int64_t stride, int64_t count, int64_
     }
 }
 
+// Rows of a matrix that will be wanted soon, fetched into the cache a few lines at a time between other work.
+struct Prefetch {
+    const char *row, *column;
+    int64_t stride, width, rows_left, lines_at_once;
+
+    template <class Stored>
+    Prefetch(const Stored* from, int64_t row_stride, int64_t columns, int64_t rows, int64_t times)
+        : row(reinterpret_cast<const char*>(from)), column(row), stride(row_stride * sizeof(Stored)),
+          width(columns * sizeof(Stored)), rows_left(rows), lines_at_once((rows * width / 64 + times) / times) {}
+
+    void fetch_some() {
+        for (int64_t line = 0; line < lines_at_once && rows_left > 0; line++) {
+            __builtin_prefetch(column, 0, 2);
+            if ((column += 64) >= row + width) {
+                column = row += stride;
+                rows_left--;
+            }
+        }
+    }
+};
+
 // result (m, n) = sum over tokens of outer(left[token, :m], right[token, :n]); m and n multiples of 16, results in Sum.
 // Every sum runs over the tokens in order, whatever the number of threads.
 template <class Stored>
@@ -155,6 +176,9 @@ void sum_of_outer_products(const Stored* left, int64_t left_stride, int64_t m, c
         std::fill(out, out + height * n, SumOf<Stored>(0));
         for (int64_t token = 0; token < tokens; token += DEPTH_BLOCK) {
             int64_t count = std::min<int64_t>(DEPTH_BLOCK, tokens - token), depth = padded(count, DEPTH);
+            Prefetch coming(left + (token + count) * left_stride + from, left_stride, height,
+                            std::min<int64_t>(DEPTH_BLOCK, tokens - token - count),
+                            (height + PRODUCT_ROWS - 1) / PRODUCT_ROWS * ((n + PANEL - 1) / PANEL));
             interleave<PRODUCT_ROWS>(left + token * left_stride + from, left_stride, count, height, lefts.data());
             interleave<PANEL>(right + token * right_stride, right_stride, count, n, rights.data());
             for (int64_t first = 0; first < n; first += PANEL)
@@ -162,6 +186,7 @@ void sum_of_outer_products(const Stored* left, int64_t left_stride, int64_t m, c
                     constexpr int VECTORS = decltype(constant)::value;
                     for (int64_t row = 0; row < height; row += PRODUCT_ROWS) {
                         int64_t rows = std::min<int64_t>(PRODUCT_ROWS, height - row);
+                        coming.fetch_some();
                         SumOf<Stored>* block = out + row * n + first;
                         tile<PRODUCT_ROWS, VECTORS>(
                             lefts.data() + row * depth, DEPTH, rows * DEPTH, rows, depth, rights.data() + first * depth,

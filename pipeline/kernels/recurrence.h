@@ -33,6 +33,7 @@ struct Direction {
     const void* state_gradients;   // (tokens, state_stride), Stored
     void* gate_gradients;     // (tokens, 4 hidden), Stored: of n, r, z before their non-linearities, of q
     const void* initial;      // (rows, hidden), Sum: the state before the first token; null for zeros
+    const void* bytes;        // RecurrentBytes: the recurrent product in eight bits, in place of `recurrent`; or null
 };
 
 inline int64_t rows_at(const Batch& batch, int64_t step) { return batch.offsets[step + 1] - batch.offsets[step]; }
@@ -56,43 +57,51 @@ void pack_recurrent(const SumOf<Stored>* weights, int64_t hidden, Stored* to) {
                     for (int d = 0; d < DEPTH; d++) narrow(weights[(gate * hidden + unit) * hidden + k + d], to++);
 }
 
-// The recurrent share of r, z and q for 16 units of up to TILE_ROWS rows, summed in registers.
+// The recurrent share of r, z and q, in the precision of the stored numbers.
 template <class Stored>
-inline void recurrent_tile(const Stored* operand, int64_t hidden, int64_t rows, const Stored* weights,
-                           Vector<Stored> bias, SumOf<Stored> (*out)[3][LANES]) {
-    constexpr int DEPTH = Kind<Stored>::DEPTH;
-    const Stored* a[TILE_ROWS];
-    Vector<Stored> sums[TILE_ROWS][3];
+struct StoredProduct {
+    using Operand = Stored;  // what a state is rounded to for the product
+    const Stored* weights;   // packed by pack_recurrent
+    const SumOf<Stored>* bias;
+    int64_t hidden;
+
+    static void round(Stored* to, Vector<Stored> state) { store(to, state); }
+
+    // Sums for 16 units from `unit` of up to TILE_ROWS rows, kept in registers meanwhile.
+    void operator()(const Stored* operand, int64_t rows, int64_t unit, SumOf<Stored> (*out)[3][LANES]) const {
+        constexpr int DEPTH = Kind<Stored>::DEPTH;
+        const Stored* panel = weights + 3 * unit * hidden;
+        const Stored* a[TILE_ROWS];
+        Vector<Stored> sums[TILE_ROWS][3];
 #pragma GCC unroll 8
-    for (int i = 0; i < TILE_ROWS; i++) {
-        a[i] = operand + std::min<int64_t>(i, rows - 1) * hidden;
-        sums[i][0] = sums[i][1] = Vector<Stored>{};
-        sums[i][2] = bias;
-    }
-    for (int64_t k = 0; k < hidden; k += DEPTH, weights += 3 * LANES * DEPTH)
+        for (int i = 0; i < TILE_ROWS; i++) {
+            a[i] = operand + std::min<int64_t>(i, rows - 1) * hidden;
+            sums[i][0] = sums[i][1] = Vector<Stored>{};
+            sums[i][2] = load(bias + unit);
+        }
+        for (int64_t k = 0; k < hidden; k += DEPTH, panel += 3 * LANES * DEPTH)
+#pragma GCC unroll 8
+            for (int i = 0; i < TILE_ROWS; i++)
+#pragma GCC unroll 3
+                for (int gate = 0; gate < 3; gate++)
+                    sums[i][gate] = multiply_add(sums[i][gate], a[i] + k, panel + gate * LANES * DEPTH);
 #pragma GCC unroll 8
         for (int i = 0; i < TILE_ROWS; i++)
 #pragma GCC unroll 3
-            for (int gate = 0; gate < 3; gate++)
-                sums[i][gate] = multiply_add(sums[i][gate], a[i] + k, weights + gate * LANES * DEPTH);
-#pragma GCC unroll 8
-    for (int i = 0; i < TILE_ROWS; i++)
-#pragma GCC unroll 3
-        for (int gate = 0; gate < 3; gate++) store(out[i][gate], sums[i][gate]);
-}
+            for (int gate = 0; gate < 3; gate++) store(out[i][gate], sums[i][gate]);
+    }
+};
 
 // One task: rows [first, first + size) of a batch in one direction, from the first step to the last.
-template <class Stored>
-void run_forward(const Batch& batch, const Direction& d, int64_t hidden, int64_t first, int64_t size) {
+template <class Stored, class Product>
+void run_forward(const Batch& batch, const Direction& d, const Product& product, int64_t hidden, int64_t first,
+                 int64_t size) {
     using Sum = SumOf<Stored>;
-    constexpr int DEPTH = Kind<Stored>::DEPTH;
     std::vector<Sum> state(size * hidden);
-    std::vector<Stored> operand(size * hidden), next(size * hidden);
+    std::vector<typename Product::Operand> operand(size * hidden), next(size * hidden);
     if (d.initial)
-        for (int64_t i = 0; i < size * hidden; i++) {
-            state[i] = static_cast<const Sum*>(d.initial)[first * hidden + i];
-            narrow(state[i], &operand[i]);
-        }
+        std::copy_n(static_cast<const Sum*>(d.initial) + first * hidden, size * hidden, state.data());
+    for (int64_t i = 0; i < size * hidden; i += LANES) Product::round(&operand[i], load(&state[i]));
     const Stored* gates = static_cast<const Stored*>(d.gates);
     std::vector<int64_t> positions(size);
     std::vector<const Stored*> inputs(size), upcoming(size);
@@ -108,22 +117,21 @@ void run_forward(const Batch& batch, const Direction& d, int64_t hidden, int64_t
             bool more = batch.lengths[first + i] > step + 1;
             upcoming[i] = more ? input_of(position_of(batch, d, step + 1, first + i)) : inputs[i];
         }
-        const Stored* panel = static_cast<const Stored*>(d.recurrent);
-        for (int64_t unit = 0; unit < hidden; unit += LANES, panel += 3 * LANES * padded(hidden, DEPTH)) {
-            Vector<Stored> bias = load(static_cast<const Sum*>(d.bias) + unit);
+        for (int64_t unit = 0; unit < hidden; unit += LANES) {
             for (int64_t row = 0; row < active; row += TILE_ROWS) {
-                SumOf<Stored> sums[TILE_ROWS][3][LANES];
-                recurrent_tile<Stored>(&operand[row * hidden], hidden, active - row, panel, bias, sums);
+                Sum sums[TILE_ROWS][3][LANES];
+                product(&operand[row * hidden], active - row, unit, sums);
                 for (int i = 0; i < TILE_ROWS && row + i < active; i++) {
                     const Stored* x = inputs[row + i] + unit;
-                    for (int gate = 0; gate < 3; gate++) __builtin_prefetch(upcoming[row + i] + unit + gate * hidden);
+                    if (unit * sizeof(Stored) % 64 == 0)
+                        for (int gate = 0; gate < 3; gate++) __builtin_prefetch(upcoming[row + i] + unit + gate * hidden);
                     Sum* h = &state[(row + i) * hidden + unit];
                     Vector<Stored> earlier = load(h);
-                    Vector<Stored> r = sigmoid(load(sums[i][0]) + load(x)), z = sigmoid(load(sums[i][1]) + load(x + hidden));
-                    Vector<Stored> q = load(sums[i][2]), n = hyperbolic_tangent(load(x + 2 * hidden) + r * q);
+                    Vector<Stored> r = sigmoid<Stored>(load(sums[i][0]) + load(x)), z = sigmoid<Stored>(load(sums[i][1]) + load(x + hidden));
+                    Vector<Stored> q = load(sums[i][2]), n = hyperbolic_tangent<Stored>(load(x + 2 * hidden) + r * q);
                     Vector<Stored> later = n + z * (earlier - n);
                     store(h, later);
-                    store(&next[(row + i) * hidden + unit], later);
+                    Product::round(&next[(row + i) * hidden + unit], later);
                     int64_t position = positions[row + i];
                     store(static_cast<Stored*>(d.states) + position * d.state_stride + unit, later);
                     if (d.saved) {
@@ -197,19 +205,5 @@ void run_backward(const Batch& batch, const Direction& d, int64_t hidden, int64_
             });
             panel += vectors * LANES * 3 * hidden;
         }
-    }
-}
-
-template <class Stored>
-void run_recurrence(const Batch& batch, const Direction* directions, int count, int64_t hidden, bool backward,
-                    int64_t rows_per_task, int threads) {
-    int64_t blocks = (batch.rows + rows_per_task - 1) / rows_per_task;
-#pragma omp parallel for num_threads(threads) schedule(dynamic)
-    for (int64_t task = 0; task < blocks * count; task++) {
-        int64_t first = task / count * rows_per_task, size = std::min(batch.rows - first, rows_per_task);
-        if (backward)
-            run_backward<Stored>(batch, directions[task % count], hidden, first, size);
-        else
-            run_forward<Stored>(batch, directions[task % count], hidden, first, size);
     }
 }

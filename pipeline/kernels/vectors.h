@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
@@ -143,40 +144,70 @@ inline double sum_of_lanes(Doubles values) {
 
 // ----------------------------------------------------------------------------------------------- non-linearities
 
-// exp by 2^n * 2^f, f in [-1/2, 1/2], with a polynomial of degree 6 for 2^f (relative error 2e-7).
-inline Floats exponential(Floats x) {
-    const float round_to_integer = 12582912.0f;  // 1.5 * 2^23: what is left in the low bits of a sum is an integer
-    Floats y = x * 1.44269504088896341f;
-    y = y > -126.0f ? y : spread(-126.0f);
-    y = y < 126.0f ? y : spread(126.0f);
-    Floats rounded = y + round_to_integer;
-    Floats f = y - (rounded - round_to_integer);
+// exp by 2^n * 2^f, f in [-1/2, 1/2], with a polynomial for 2^f. Each kind of stored number has its own precision: what is
+// rounded to bfloat16 (relative error 2e-3) is computed to 1e-4, by a shorter polynomial (3e-5) and a rough reciprocal.
+template <bool ROUGH>
+inline Floats power_of_two(Floats f) {
+    if constexpr (ROUGH) {
+        Floats p = f * 5.550410866482e-2f + 2.402265069591e-1f;
+        p = p * f + 6.931471805599e-1f;
+        return p * f + 1.0000000f;
+    }
     Floats p = f * 1.540353039338e-4f + 1.333355814640e-3f;
     p = p * f + 9.618129107628e-3f;
     p = p * f + 5.550410866482e-2f;
     p = p * f + 2.402265069591e-1f;
     p = p * f + 6.931471805599e-1f;
-    p = p * f + 1.0f;
-    using Bits = VectorOf<float>::bits;
-    return Floats(Bits(p) + (Bits(rounded) << 23));
+    return p * f + 1.0f;
 }
 
+template <bool ROUGH>
+inline Floats exponential_of_multiple(Floats x, float factor) {  // exp(factor * x)
+    Floats y = x * (factor * 1.44269504088896341f);
+#if defined(__AVX512F__)
+    __m512 n = _mm512_roundscale_ps(__m512(y), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return Floats(_mm512_scalef_ps(__m512(power_of_two<ROUGH>(y - Floats(n))), n));  // saturates to 0 and infinity
+#else
+    const float round_to_integer = 12582912.0f;  // 1.5 * 2^23: what is left in the low bits of a sum is an integer
+    y = y > -126.0f ? y : spread(-126.0f);
+    y = y < 126.0f ? y : spread(126.0f);
+    Floats rounded = y + round_to_integer;
+    using Bits = VectorOf<float>::bits;
+    return Floats(Bits(power_of_two<ROUGH>(y - (rounded - round_to_integer))) + (Bits(rounded) << 23));
+#endif
+}
+
+template <bool ROUGH>
 inline Floats reciprocal(Floats x) {
 #if defined(__AVX512F__)
     __m512 guess = _mm512_rcp14_ps(__m512(x));
-    return Floats(_mm512_mul_ps(guess, _mm512_fnmadd_ps(__m512(x), guess, _mm512_set1_ps(2.0f))));  // one Newton step
+    if constexpr (ROUGH) return Floats(guess);
+    return Floats(_mm512_div_ps(_mm512_set1_ps(1.0f), __m512(x)));
 #else
     return 1.0f / x;
 #endif
 }
 
-inline Floats sigmoid(Floats x) { return reciprocal(1.0f + exponential(-x)); }
-inline Floats hyperbolic_tangent(Floats x) { return 2.0f * reciprocal(1.0f + exponential(-2.0f * x)) - 1.0f; }
+template <class Stored>
+constexpr bool IS_ROUGH = std::is_same_v<Stored, Bfloat16>;
 
+template <class Stored>
+inline Floats sigmoid(Floats x) {
+    constexpr bool ROUGH = IS_ROUGH<Stored>;
+    return reciprocal<ROUGH>(1.0f + exponential_of_multiple<ROUGH>(x, -1.0f));
+}
+template <class Stored>
+inline Floats hyperbolic_tangent(Floats x) {
+    constexpr bool ROUGH = IS_ROUGH<Stored>;
+    return 2.0f * reciprocal<ROUGH>(1.0f + exponential_of_multiple<ROUGH>(x, -2.0f)) - 1.0f;
+}
+
+template <class Stored>
 inline Doubles sigmoid(Doubles x) {
     for (int lane = 0; lane < LANES; lane++) x[lane] = 1.0 / (1.0 + std::exp(-x[lane]));
     return x;
 }
+template <class Stored>
 inline Doubles hyperbolic_tangent(Doubles x) {
     for (int lane = 0; lane < LANES; lane++) x[lane] = std::tanh(x[lane]);
     return x;
