@@ -82,31 +82,27 @@ class DirectionWeights:
         return bias
 
 
-def packed(kernels: Kernels, matrix: Array, *, transposed: bool, depth: int | None = None) -> Array:
+def packed(kernels: Kernels, matrix: Array, *, transposed: bool) -> Array:
     """Pack a matrix as the right side of a product.
 
     Args:
         kernels: for the kind of stored number.
-        matrix: (depth, columns), or (columns, depth) if ``transposed``; its last axis is contiguous.
+        matrix: (depth, columns), or (columns, depth) if ``transposed``; made larger by zeros to multiples of the lanes.
         transposed: see above.
-        depth: rows to make of it, the missing ones zero; None for its own.
     """
-    own_depth, columns = matrix.shape[::-1] if transposed else matrix.shape
-    depth = depth or own_depth
-    if depth > own_depth:
-        missing = np.zeros((depth - own_depth, columns), dtype=matrix.dtype)
-        matrix = np.ascontiguousarray(np.concatenate([matrix.T if transposed else matrix, missing]))
-        transposed = False
-    strides = (1, matrix.shape[1]) if transposed else (matrix.shape[1], 1)
-    result = np.empty(kernels.packed_size(depth, columns), dtype=kernels.kind.stored)
-    kernels.pack(address(matrix), *strides, depth, columns, address(result))
+    missing = [(0, -size % LANES) for size in matrix.shape]
+    if any(after for _, after in missing):
+        matrix = np.pad(matrix, missing)
+    depth, columns = matrix.shape[::-1] if transposed else matrix.shape
+    result = np.empty(matrix.size, dtype=kernels.kind.stored)
+    kernels.pack(address(matrix), matrix.shape[1], transposed, depth, columns, address(result))
     return result
 
 
 def packed_recurrent(kernels: Kernels, weights: Array) -> Array:
     """Pack W_hh, (3H, H), for the forward pass."""
     hidden = weights.shape[1]
-    result = np.empty(kernels.packed_recurrent_size(hidden), dtype=kernels.kind.stored)
+    result = np.empty(weights.size, dtype=kernels.kind.stored)
     kernels.pack_recurrent(address(weights), hidden, address(result))
     return result
 
@@ -237,7 +233,7 @@ class CompiledGRU:
     def gates(self, inputs: Array, weights: DirectionWeights, gates: Array) -> Array:
         """Fill (N, 3H) with the input's share of the gates of one direction, biases included; return it."""
         tokens, width = inputs.shape
-        of_input = packed(self.kernels, weights.of_input, transposed=True, depth=width)
+        of_input = packed(self.kernels, weights.of_input, transposed=True)
         bias = weights.gate_bias()  # held by a name: the kernel sees an address only
         self.kernels.product(
             *(address(inputs), width, tokens, width, address(of_input), gates.shape[1]),
@@ -327,8 +323,6 @@ class CompiledGRU:
             weight_gradients.append(self._weight_gradients(gradients, self._kept[index]["earlier"], weights))
             if inputs_wanted:
                 n_r_z = np.ascontiguousarray(np.roll(weights.of_input, hidden, axis=0))  # (3H, D)
-                if width > n_r_z.shape[1]:
-                    n_r_z = np.pad(n_r_z, ((0, 0), (0, width - n_r_z.shape[1])))
                 of_input = packed(kernels, n_r_z, transposed=False)
                 kernels.product(
                     *(address(gradients), 4 * hidden, tokens, 3 * hidden, address(of_input), width, None, index > 0),

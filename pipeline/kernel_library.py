@@ -143,9 +143,7 @@ class Kernels:
         """Whether the forward recurrence can multiply in eight bits."""
         number, pointer, flag = ctypes.c_int64, ctypes.c_void_p, ctypes.c_int32
         signatures: dict[str, Sequence[Any]] = {
-            "packed_size": (number, number),
-            "packed_recurrent_size": (number,),
-            "pack": (pointer, number, number, number, number, pointer),
+            "pack": (pointer, number, flag, number, number, pointer),
             "pack_recurrent": (pointer, number, pointer),
             "column_sums": (pointer, number, number, number, pointer, flag),
             "product": (pointer, number, number, number, pointer, number, pointer, flag, pointer, number, flag),
@@ -161,7 +159,7 @@ class Kernels:
         for name, arguments in signatures.items():
             function = getattr(library, f"{name}_{kind.name}")
             function.argtypes = arguments
-            function.restype = number if name.startswith("packed") else None
+            function.restype = None
             setattr(self, name, function)
 
     def __getattr__(self, name: str) -> Any:
@@ -235,7 +233,12 @@ def compile_kernels(compiler: str, target: Path) -> None:
 
 
 @functools.cache
-def _load_library() -> ctypes.CDLL:
+def load_library() -> ctypes.CDLL:
+    """Return the library, compiled first where that has not been done.
+
+    Raises:
+        KernelError: it cannot be had.
+    """
     if os.environ.get(SWITCH, "").lower() == "off":
         raise KernelError(f"switched off by {SWITCH}=off")
     try:
@@ -245,9 +248,12 @@ def _load_library() -> ctypes.CDLL:
             if compiler is None:
                 raise KernelError("no C++ compiler found; install g++ or name one with CXX")
             compile_kernels(compiler, path)
-        return ctypes.CDLL(str(path))
+        library = ctypes.CDLL(str(path))
     except OSError as error:
         raise KernelError(str(error)) from error
+    if not library.kernels_are_fast():
+        raise KernelError("this processor has no AVX2, without which they would be slower than torch")
+    return library
 
 
 _problem: str | None = None
@@ -262,7 +268,7 @@ def load_kernels(kind: StoredKind | None = None) -> Kernels | None:
     """
     global _problem
     try:
-        library = _load_library()
+        library = load_library()
     except KernelError as error:
         _problem = str(error)
         return None

@@ -1,7 +1,7 @@
 """Ragged batches without padding, time by time: the layout that the compiled kernels read.
 
 Reviews are sorted by length, longest first, so that those which still run at a time are a prefix. The token at time t
-of review b stands at position ``offsets[t] + b``: each time is a contiguous block, and no padding exists to be computed.
+of review b stands at position ``offsets[t] + b``: each time is a contiguous block, and no padding is ever computed.
 """
 
 from __future__ import annotations

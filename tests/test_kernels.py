@@ -199,10 +199,10 @@ def test_without_a_compiler_the_reason_is_said(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(kernel_library, "build_folder", lambda: tmp_path)
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(kernel_library.KernelError, match=r"no C\+\+ compiler found"):
-        kernel_library._load_library.__wrapped__()
+        kernel_library.load_library.__wrapped__()
     monkeypatch.setenv(kernel_library.SWITCH, "off")
     with pytest.raises(kernel_library.KernelError, match="SENTIMENT_KERNELS=off"):
-        kernel_library._load_library.__wrapped__()
+        kernel_library.load_library.__wrapped__()
 
 
 def test_a_compiler_that_fails_leaves_no_library(tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -3,12 +3,19 @@
 
 #include <type_traits>
 
+#include "chunks.h"
 #include "embedding.h"
 #include "pooling.h"
 #include "product.h"
 #include "schedule.h"
 
 extern "C" {
+// Without these instructions the compiler's vectors are slower than torch.
+#if defined(__AVX2__) && defined(__FMA__)
+int32_t kernels_are_fast() { return 1; }
+#else
+int32_t kernels_are_fast() { return 0; }
+#endif
 int32_t kernels_have_bfloat16() { return HAS_BFLOAT16; }
 int32_t kernels_have_int8() { return HAS_INT8; }
 void pack_recurrent_bytes_bfloat16(const float* weights, const float* bias, int64_t hidden, int8_t* to, float* factors,
@@ -19,11 +26,9 @@ void pack_recurrent_bytes_bfloat16(const float* weights, const float* bias, int6
 
 #define INTERFACE(NAME, STORED)                                                                                        \
     extern "C" {                                                                                                       \
-    int64_t packed_size_##NAME(int64_t depth, int64_t columns) { return packed_size<STORED>(depth, columns); }         \
-    int64_t packed_recurrent_size_##NAME(int64_t hidden) { return packed_recurrent_size<STORED>(hidden); }             \
-    void pack_##NAME(const SumOf<STORED>* from, int64_t row_stride, int64_t column_stride, int64_t depth,              \
-                     int64_t columns, STORED* to) {                                                                    \
-        pack<STORED>(from, row_stride, column_stride, depth, columns, to);                                             \
+    void pack_##NAME(const SumOf<STORED>* from, int64_t stride, int32_t transposed, int64_t depth, int64_t columns,    \
+                     STORED* to) {                                                                                     \
+        pack<STORED>(from, stride, transposed, depth, columns, to);                                                    \
     }                                                                                                                  \
     void pack_recurrent_##NAME(const SumOf<STORED>* weights, int64_t hidden, STORED* to) {                             \
         pack_recurrent<STORED>(weights, hidden, to);                                                                   \

@@ -12,25 +12,54 @@ constexpr int DEPTH_BLOCK = 256;                    // tokens of a weight gradie
 
 inline int64_t padded(int64_t count, int64_t multiple) { return (count + multiple - 1) / multiple * multiple; }
 
-// Numbers in a packed (depth, columns) matrix.
+// out = even[0], odd[0], even[1], odd[1] ... of 16 numbers each.
 template <class Stored>
-int64_t packed_size(int64_t depth, int64_t columns) {
-    return padded(depth, Kind<Stored>::DEPTH) * padded(columns, LANES);
+inline void zip(const Stored* even, const Stored* odd, Stored* out) {
+    for (int c = 0; c < LANES; c++) {
+        out[2 * c] = even[c];
+        out[2 * c + 1] = odd[c];
+    }
+}
+#if HAS_BFLOAT16
+inline void zip(const Bfloat16* even, const Bfloat16* odd, Bfloat16* out) {
+    __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(even)));
+    __m512i high = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(odd)));
+    _mm512_storeu_si512(out, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+}
+#endif
+
+// Round 16 numbers along the depth of one column and put each DEPTH of them to `to`, `stride` numbers apart.
+template <class Stored>
+inline void scatter(const SumOf<Stored>* from, Stored* to, int64_t stride) {
+    constexpr int DEPTH = Kind<Stored>::DEPTH;
+    Stored rounded[LANES];
+    store(rounded, load(from));
+    for (int k = 0; k < LANES; k += DEPTH, to += stride) std::memcpy(to, rounded + k, DEPTH * sizeof(Stored));
 }
 
-// Pack a (depth, columns) matrix, element (k, c) at from[k * row_stride + c * column_stride], for `product`:
-// panels of 64 columns; within one [k / DEPTH][column][k % DEPTH]. Missing rows and columns become zeros.
+// Pack a (depth, columns) matrix for `product`: panels of 64 columns; within one [k / DEPTH][column][k % DEPTH]. Both are
+// multiples of 16. Element (k, c) stands at from[k * stride + c], or at from[c * stride + k] if `transposed`.
 template <class Stored>
-void pack(const SumOf<Stored>* from, int64_t row_stride, int64_t column_stride, int64_t depth, int64_t columns,
-          Stored* to) {
+void pack(const SumOf<Stored>* from, int64_t stride, bool transposed, int64_t depth, int64_t columns, Stored* to) {
     constexpr int DEPTH = Kind<Stored>::DEPTH;
     for (int64_t first = 0; first < columns; first += PANEL) {
-        int64_t width = std::min<int64_t>(PANEL, padded(columns - first, LANES));
-        for (int64_t k = 0; k < depth; k += DEPTH)
-            for (int64_t c = first; c < first + width; c++)
-                for (int d = 0; d < DEPTH; d++)
-                    narrow(k + d < depth && c < columns ? from[(k + d) * row_stride + c * column_stride]
-                                                        : SumOf<Stored>(0), to++);
+        int64_t width = std::min<int64_t>(PANEL, columns - first);
+        for (int64_t c = 0; c < width; c += LANES)
+            if (transposed) {
+                for (int64_t k = 0; k < depth; k += LANES)
+                    for (int64_t lane = 0; lane < LANES; lane++)
+                        scatter(from + (first + c + lane) * stride + k, to + k * width + (c + lane) * DEPTH, width * DEPTH);
+            } else {
+                for (int64_t k = 0; k < depth; k += DEPTH) {
+                    Stored rounded[2][LANES];
+                    for (int d = 0; d < DEPTH; d++) store(rounded[d], load(from + (k + d) * stride + first + c));
+                    if constexpr (DEPTH == 2)
+                        zip(rounded[0], rounded[1], to + k * width + c * DEPTH);
+                    else
+                        std::memcpy(to + k * width + c, rounded[0], sizeof rounded[0]);
+                }
+            }
+        to += depth * width;
     }
 }
 
@@ -99,24 +128,6 @@ void product(const Stored* left, int64_t left_stride, int64_t rows, int64_t dept
     }
 }
 
-// out = even[0], odd[0], even[1], odd[1] ...; width a multiple of 16.
-template <class Stored>
-inline void zip(const Stored* even, const Stored* odd, int64_t width, Stored* out) {
-    for (int64_t c = 0; c < width; c++) {
-        out[2 * c] = even[c];
-        out[2 * c + 1] = odd[c];
-    }
-}
-#if HAS_BFLOAT16
-inline void zip(const Bfloat16* even, const Bfloat16* odd, int64_t width, Bfloat16* out) {
-    for (int64_t c = 0; c < width; c += LANES) {
-        __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(even + c)));
-        __m512i high = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(odd + c)));
-        _mm512_storeu_si512(out + 2 * c, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
-    }
-}
-#endif
-
 // Pack `count` rows of a (tokens, width) matrix for a sum over tokens, group by group of GROUP columns:
 // [group][token / DEPTH][column][token % DEPTH]. The last group may be narrower.
 template <int GROUP, class Stored>
@@ -127,7 +138,8 @@ inline void interleave(const Stored* from, int64_t stride, int64_t count, int64_
     for (int64_t k = 0; k < count; k += DEPTH) {
         const Stored* rows = from + k * stride;
         if constexpr (DEPTH == 2) {
-            zip(rows, k + 1 < count ? rows + stride : zeros.data(), width, pairs.data());
+            const Stored* odd = k + 1 < count ? rows + stride : zeros.data();
+            for (int64_t c = 0; c < width; c += LANES) zip(rows + c, odd + c, pairs.data() + 2 * c);
             rows = pairs.data();
         }
         int64_t first = 0;

@@ -43,18 +43,16 @@ inline int64_t position_of(const Batch& batch, const Direction& direction, int64
     return batch.offsets[time] + row;
 }
 
-template <class Stored>
-int64_t packed_recurrent_size(int64_t hidden) { return 3 * packed_size<Stored>(hidden, hidden); }
-
-// Pack W_hh (3 hidden, hidden) so that 16 units' r, z and q stand together: [unit / 16][k / DEPTH][gate][unit][k].
+// Pack W_hh (3 hidden, hidden) so that 16 units' r, z and q stand together: [unit / 16][k / DEPTH][gate][unit][k % DEPTH].
 template <class Stored>
 void pack_recurrent(const SumOf<Stored>* weights, int64_t hidden, Stored* to) {
     constexpr int DEPTH = Kind<Stored>::DEPTH;
-    for (int64_t first = 0; first < hidden; first += LANES)
-        for (int64_t k = 0; k < hidden; k += DEPTH)
-            for (int64_t gate = 0; gate < 3; gate++)
-                for (int64_t unit = first; unit < first + LANES; unit++)
-                    for (int d = 0; d < DEPTH; d++) narrow(weights[(gate * hidden + unit) * hidden + k + d], to++);
+    for (int64_t unit = 0; unit < hidden; unit++)
+        for (int64_t gate = 0; gate < 3; gate++)
+            for (int64_t k = 0; k < hidden; k += LANES)
+                scatter(weights + (gate * hidden + unit) * hidden + k,
+                        to + (unit / LANES * hidden + k) * 3 * LANES + (gate * LANES + unit % LANES) * DEPTH,
+                        3 * LANES * DEPTH);
 }
 
 // The recurrent share of r, z and q, in the precision of the stored numbers.

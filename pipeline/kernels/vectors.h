@@ -1,4 +1,4 @@
-// Sixteen lanes at a time: the arithmetic that the kernels share, for three kinds of stored number.
+// Vectors of numbers: the arithmetic that the kernels share, for three kinds of stored number.
 //
 // Stored numbers are bfloat16 (where the processor multiplies it), float or double (for tests). Sums, states and
 // non-linearities are kept in the wider `Sum`. Only bfloat16 needs intrinsics; the rest are the compiler's own vectors,
@@ -21,13 +21,18 @@
 #define HAS_BFLOAT16 0
 #endif
 
+// Numbers that are worked on at once. The sizes of networks are multiples of 16, whatever it is.
+#if defined(__AVX512F__)
 constexpr int LANES = 16;
+#else
+constexpr int LANES = 8;
+#endif
 
 // Rows of a register tile: as many sums as the vector registers hold, with room for the operands.
 #if defined(__AVX512F__)
 constexpr int TILE_ROWS = 8, PRODUCT_ROWS = 6;
 #else
-constexpr int TILE_ROWS = 2, PRODUCT_ROWS = 2;
+constexpr int TILE_ROWS = 4, PRODUCT_ROWS = 3;
 #endif
 
 struct Bfloat16 {
@@ -57,12 +62,12 @@ template <class Number>
 struct VectorOf;
 template <>
 struct VectorOf<float> {
-    typedef float type __attribute__((vector_size(64), aligned(4)));
-    typedef int32_t bits __attribute__((vector_size(64), aligned(4)));
+    typedef float type __attribute__((vector_size(LANES * sizeof(float))));
+    typedef int32_t bits __attribute__((vector_size(LANES * sizeof(float))));
 };
 template <>
 struct VectorOf<double> {
-    typedef double type __attribute__((vector_size(128), aligned(8)));
+    typedef double type __attribute__((vector_size(LANES * sizeof(double))));
 };
 
 template <class Stored>
@@ -80,18 +85,14 @@ inline typename VectorOf<Sum>::type spread(Sum value) {
 
 // ------------------------------------------------------------------------------------------ memory <-> registers
 
-inline Floats load(const float* from) {
-    Floats values;
-    std::memcpy(&values, from, sizeof values);
-    return values;
-}
-inline Doubles load(const double* from) {
-    Doubles values;
-    std::memcpy(&values, from, sizeof values);
-    return values;
-}
-inline void store(float* to, Floats values) { std::memcpy(to, &values, sizeof values); }
-inline void store(double* to, Doubles values) { std::memcpy(to, &values, sizeof values); }
+// Vectors as they stand in memory: anywhere, among numbers. (Through memcpy, GCC 12 copies half a vector at a time.)
+typedef float FloatsInMemory __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+typedef double DoublesInMemory __attribute__((vector_size(LANES * sizeof(double)), aligned(8), may_alias));
+
+inline Floats load(const float* from) { return Floats(*reinterpret_cast<const FloatsInMemory*>(from)); }
+inline Doubles load(const double* from) { return Doubles(*reinterpret_cast<const DoublesInMemory*>(from)); }
+inline void store(float* to, Floats values) { *reinterpret_cast<FloatsInMemory*>(to) = FloatsInMemory(values); }
+inline void store(double* to, Doubles values) { *reinterpret_cast<DoublesInMemory*>(to) = DoublesInMemory(values); }
 
 inline float widen(Bfloat16 value) {
     uint32_t bits = uint32_t(value.bits) << 16;
