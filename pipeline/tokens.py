@@ -1,9 +1,4 @@
-"""Second stage: from texts to lower-cased spaCy tokens.
-
-The tokenizer is that of a blank English spaCy pipeline, which needs no model download. It is put behind a memory of
-white-space chunks: the tokens of a text are the tokens of its chunks, so each distinct chunk meets spaCy once. The one
-exception is spaCy's few tokens that hold white space themselves (an emoticon such as ``: )``), which come out as two
-tokens here. The same class serves training and scoring, so the two cannot disagree.
+"""Second stage: from texts to lower-cased spaCy tokens, by the tokenizer that scoring uses too.
 
 On disk a corpus holds each distinct token form once (``forms.arrow``) and each review as a list of form ids.
 """
@@ -14,13 +9,14 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,74 +24,20 @@ from numpy.typing import NDArray
 
 from pipeline.arrow_files import read_arrow
 from pipeline.artifacts import StageOutput, read_manifest, require_unchanged
+from pipeline.chunk_kernel import load_chunk_library
+from pipeline.chunk_tokenizer import ChunkTokenizer
 from pipeline.console import Console
 from pipeline.errors import SentimentError
-from pipeline.review_text import HTML_BREAK
+from pipeline.spacy_rules import known_rules
 
-LONGEST_CHUNK = 1_000
-"""Characters. spaCy strips punctuation one character at a time, so that a longer chunk would cost its square."""
-LONGEST_REMEMBERED_CHUNK = 40
 REVIEWS_PER_TASK = 500
 TASKS_IN_FLIGHT_PER_PROCESS = 4
 MOST_PROCESSES = 16
-"""Taken unasked. Each holds a spaCy pipeline and a memory of chunks, and this process must keep up with them all."""
+"""Taken unasked. Each holds a memory of chunks, and this process must keep up with them all."""
+MOST_NUMBERED_FORMS = 1_000_000
 
 TOKENS_SCHEMA = pa.schema([("row", pa.int64()), ("form_ids", pa.large_list(pa.int32()))])
 FORMS_SCHEMA = pa.schema([("form", pa.string())])
-
-Value = TypeVar("Value")
-
-
-def chunks_of(text: str) -> list[str]:
-    """Return the white-space chunks of a text; HTML line breaks count as white space."""
-    chunks = HTML_BREAK.sub(" ", text).split() if "<" in text else text.split()
-    if all(len(chunk) <= LONGEST_CHUNK for chunk in chunks):
-        return chunks
-    return [chunk[start : start + LONGEST_CHUNK] for chunk in chunks for start in range(0, len(chunk), LONGEST_CHUNK)]
-
-
-class ChunkTokenizer(Generic[Value]):
-    """spaCy's English tokenizer behind a bounded memory of white-space chunks.
-
-    Args:
-        value_of_form: what to return for each lower-cased token form: the form itself, or its token id.
-        max_chunks: how many chunks are remembered; a full memory is emptied, so that it stays bounded on any stream.
-    """
-
-    def __init__(self, value_of_form: Callable[[str], Value], max_chunks: int = 500_000) -> None:
-        import spacy
-
-        self._language = spacy.blank("en")
-        self._value_of_form = value_of_form
-        self._max_chunks = max_chunks
-        self._remembered: dict[str, tuple[Value, ...]] = {}
-
-    def __call__(self, texts: Iterable[str]) -> Iterator[list[Value]]:
-        """Yield the values of each text's tokens, in order.
-
-        spaCy's string store grows with each new string; the memory zone empties it at the end.
-        """
-        with self._language.memory_zone():
-            for text in texts:
-                yield self._values_of_text(text)
-
-    def _values_of_text(self, text: str) -> list[Value]:
-        remembered = self._remembered
-        values: list[Value] = []
-        for chunk in chunks_of(text):
-            of_chunk = remembered.get(chunk)
-            values.extend(self._values_of_chunk(chunk) if of_chunk is None else of_chunk)
-        return values
-
-    def _values_of_chunk(self, chunk: str) -> tuple[Value, ...]:
-        values = tuple(
-            self._value_of_form(token.lower_) for token in self._language.tokenizer(chunk) if not token.is_space
-        )
-        if len(chunk) <= LONGEST_REMEMBERED_CHUNK:
-            if len(self._remembered) >= self._max_chunks:
-                self._remembered.clear()
-            self._remembered[chunk] = values
-        return values
 
 
 @dataclass(frozen=True)
@@ -113,20 +55,52 @@ class TokenizedTexts:
     lengths: NDArray[np.int64]
 
 
-def tokenize_texts(tokenizer: ChunkTokenizer[str], texts: Sequence[str]) -> TokenizedTexts:
-    """Tokenise texts and name each distinct form once."""
-    position_of_form: dict[str, int] = {}
-    positions: list[int] = []
-    lengths = []
-    for forms in tokenizer(texts):
-        positions.extend(position_of_form.setdefault(form, len(position_of_form)) for form in forms)
-        lengths.append(len(forms))
-    return TokenizedTexts(
-        list(position_of_form), np.asarray(positions, dtype=np.int32), np.asarray(lengths, dtype=np.int64)
-    )
+class FormNumbers(dict[str, int]):
+    """A number for each form that was asked for, in the order of asking."""
+
+    def __missing__(self, form: str) -> int:
+        """Give a form the next number."""
+        self[form] = number = len(self)
+        return number
 
 
-_tokenizer_of_process: ChunkTokenizer[str] | None = None
+class TextTokenizer:
+    """Tokenises several texts at a time and names each distinct form once.
+
+    Args:
+        most_forms: how many forms are numbered; then numbers and chunks are forgotten, so that memory stays bounded.
+    """
+
+    def __init__(self, most_forms: int = MOST_NUMBERED_FORMS) -> None:
+        self._most_forms = most_forms
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._numbers = FormNumbers()
+        self._forms: list[str] = []
+        self._tokenizer = ChunkTokenizer(self._numbers.__getitem__)
+
+    def __call__(self, texts: Sequence[str]) -> TokenizedTexts:
+        """Return the tokens of texts."""
+        if len(self._numbers) > self._most_forms:
+            self._begin_anew()
+        arrays = self._tokenizer.token_id_arrays(texts)
+        self._forms += islice(self._numbers, len(self._forms), None)
+        numbers = np.concatenate([*arrays, np.empty(0, dtype=np.int32)])
+        occurrences = np.arange(len(numbers), dtype=np.int32)
+        first_of_number = np.full(len(self._forms), len(numbers), dtype=np.int32)
+        np.minimum.at(first_of_number, numbers, occurrences)
+        distinct = numbers[first_of_number[numbers] == occurrences]  # in order of first occurrence
+        position_of_number = np.empty(len(self._forms), dtype=np.int32)
+        position_of_number[distinct] = np.arange(len(distinct), dtype=np.int32)
+        return TokenizedTexts(
+            [self._forms[number] for number in distinct.tolist()],
+            position_of_number[numbers],
+            np.asarray([len(array) for array in arrays], dtype=np.int64),
+        )
+
+
+_tokenizer_of_process: TextTokenizer | None = None
 
 
 def _exit_with_parent() -> None:
@@ -140,12 +114,12 @@ def _exit_with_parent() -> None:
 def _start_worker() -> None:
     global _tokenizer_of_process
     threading.Thread(target=_exit_with_parent, daemon=True).start()
-    _tokenizer_of_process = ChunkTokenizer(str)
+    _tokenizer_of_process = TextTokenizer()
 
 
 def _tokenize_in_worker(texts: list[str]) -> TokenizedTexts:
     assert _tokenizer_of_process is not None
-    return tokenize_texts(_tokenizer_of_process, texts)
+    return _tokenizer_of_process(texts)
 
 
 def usable_cores() -> int:
@@ -243,6 +217,8 @@ def build_tokens(corpus_folder: Path, folder: Path, console: Console, *, process
     processes = processes or min(usable_cores(), MOST_PROCESSES)
     table = FormTable()
     tokens_of_split: dict[str, int] = {}
+    load_chunk_library()  # compiles it where nobody has yet, before every worker would
+    known_rules()  # likewise
     with StageOutput(folder, "tokens") as output, worker_pool(processes) as pool:
         for split, split_rows in rows.items():
             tokens_of_split[split] = 0

@@ -16,17 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.artifacts import read_manifest
+from pipeline.chunk_tokenizer import LONGEST_CHUNK, ChunkMemory, ChunkTokenizer, chunks_of, without_breaks
 from pipeline.console import Console
 from pipeline.errors import SentimentError
-from pipeline.tokens import (
-    LONGEST_CHUNK,
-    ChunkTokenizer,
-    build_tokens,
-    chunks_of,
-    read_form_ids,
-    read_forms,
-    usable_cores,
-)
+from pipeline.review_text import HTML_BREAK
+from pipeline.tokens import TextTokenizer, build_tokens, read_form_ids, read_forms, usable_cores
 from pipeline.training_data import read_labels_and_groups
 from tests.conftest import Workspace, write_corpus
 
@@ -70,14 +64,73 @@ def test_html_breaks_are_white_space() -> None:
     assert next(TOKENIZER(["good<br /><br>film<BR/>!"])) == ["good", "film", "!"]
 
 
-def test_emoticon_with_a_blank_is_two_tokens_as_documented() -> None:
-    assert next(TOKENIZER(["fine : )"])) == ["fine", ":", ")"]
+@given(st.lists(st.sampled_from(["<br />", "<br>", "<BR/>", "<br", " />", "<", ">", "/", "b", " "]), max_size=12))
+def test_no_break_is_missed_or_invented(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    assert without_breaks(text) == HTML_BREAK.sub(" ", text)
 
 
-def test_a_full_memory_changes_nothing() -> None:
-    forgetful = ChunkTokenizer(str, max_chunks=2)
-    texts = ["one two, three!", "two, three! four", "one four"]
+@pytest.mark.parametrize(
+    ("text", "ours", "of_spacy"),
+    [
+        ("fine : )", ["fine", ":", ")"], ["fine", ":", ")"]),
+        ("fine:) )", ["fine", ":)", ")"], ["fine", ":", ")", ")"]),
+        ("Elvis' ''Love", ["elvis", "'", "''", "love"], ["elvis", "'", "'", "'", "love"]),
+    ],
+)
+def test_emoticons_are_sought_within_a_chunk_as_documented(text: str, ours: list[str], of_spacy: list[str]) -> None:
+    assert next(TOKENIZER([text])) == ours
+    assert [token.lower_ for token in LANGUAGE.tokenizer(text)] == of_spacy
+
+
+@given(st.lists(st.text(max_size=60) | WORDS, max_size=5))
+def test_arrays_hold_the_values_of_the_lists(texts: list[str]) -> None:
+    tokenizer = ChunkTokenizer(lambda form: -len(form))
+    arrays = tokenizer.token_id_arrays(texts)
+    assert [array.tolist() for array in arrays] == list(tokenizer(texts))
+    assert all(array.dtype == np.int32 for array in arrays)
+
+
+@pytest.mark.parametrize("max_chunks", [0, 1, 2, 5])
+def test_a_full_memory_changes_nothing(max_chunks: int) -> None:
+    texts = ["one two, three!", "two, three! four", "one four", "", "two two", "one two, three!"]
+    forgetful = ChunkTokenizer(str, max_chunks)
     assert list(forgetful(texts)) == list(TOKENIZER(texts))
+    counting = ChunkTokenizer(len, max_chunks)
+    assert [array.tolist() for array in counting.token_id_arrays(texts)] == list(ChunkTokenizer(len)(texts))
+
+
+@given(st.lists(st.lists(st.integers(0, 30), max_size=20), max_size=30), st.integers(0, 12))
+def test_memory_is_bounded_and_keeps_what_comes_often(texts: list[list[int]], most: int) -> None:
+    worked_out: list[str] = []
+    memory = ChunkMemory(lambda chunk: worked_out.append(chunk) or chunk.upper(), most)
+    for numbers in texts:
+        if memory.is_full:
+            memory = memory.successor()
+        known = {*memory, *memory._predecessor}
+        worked_out.clear()
+        assert [memory[f"chunk{number}"] for number in numbers] == [f"CHUNK{number}" for number in numbers]
+        assert not known.intersection(worked_out)
+        assert len({*memory, *memory._predecessor}) <= most
+        assert not getattr(memory._predecessor, "_predecessor", None)
+
+
+def test_long_chunks_are_not_remembered() -> None:
+    tokenizer = ChunkTokenizer(len)
+    assert list(tokenizer(["a" * 41, "b" * 40])) == [[41], [40]]
+    assert list(tokenizer._values) == ["b" * 40]
+
+
+@given(st.lists(st.lists(WORDS, max_size=8).map(" ".join), max_size=6), st.integers(0, 20))
+def test_forms_are_named_once_in_order_of_first_occurrence(texts: list[str], most_forms: int) -> None:
+    tokenizer = TextTokenizer(most_forms)
+    for part in (texts, texts[::-1], texts):
+        tokenized = tokenizer(part)
+        expected = list(TOKENIZER(part))
+        forms = [form for of_text in expected for form in of_text]
+        assert tokenized.forms == list(dict.fromkeys(forms))
+        assert [tokenized.forms[position] for position in tokenized.positions] == forms
+        assert tokenized.lengths.tolist() == [len(of_text) for of_text in expected]
 
 
 def test_endless_chunk_is_cut_in_pieces() -> None:
@@ -143,7 +196,8 @@ def test_cores_are_those_this_process_may_run_on() -> None:
 @pytest.mark.skipif(not Path(f"/proc/self/task/{os.getpid()}/children").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("delay", [0.05, pytest.param(0.5, marks=pytest.mark.slow)])
 def test_an_early_interrupt_is_one_line(tmp_path: Path, delay: float) -> None:
-    write_corpus(tmp_path / "corpus", {"train": [(f"a film seen on day {day}", day % 2) for day in range(20_000)]})
+    slow_texts = [" ".join(f"{row}x{column}" for column in range(100)) for row in range(10_000)]  # no chunk comes twice
+    write_corpus(tmp_path / "corpus", {"train": [(text, row % 2) for row, text in enumerate(slow_texts)]})
     command = [sys.executable, "-m", "pipeline", "--data-dir", str(tmp_path), "tokens", "--processes", "2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
