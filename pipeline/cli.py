@@ -121,10 +121,13 @@ def run_score(arguments: argparse.Namespace, console: Console) -> None:
 
     model_folder = find_model(arguments.data_dir / "models", arguments.model)
     console.say(f"score: model {model_folder}")
+    model = SentimentModel.load(model_folder)
+    if model.notice:
+        console.say(f"score: {model.notice}")
     score_table(
         arguments.input,
         arguments.output,
-        SentimentModel.load(model_folder),
+        model,
         console,
         text_column=arguments.text_column,
         delimiter=arguments.delimiter,
@@ -271,7 +274,7 @@ def add_score_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoding", help="of the input (found from its first bytes)")
     parser.add_argument("--prefix", help="put before the names of the three new columns")
     parser.add_argument("--threshold", type=share, default=0.5, help="lowest probability called positive (0.5)")
-    parser.add_argument("--window-rows", type=positive_number, default=4096, help="rows held in memory (4096)")
+    parser.add_argument("--window-rows", type=positive_number, default=256, help="rows scored together (256)")
     parser.add_argument("--strict", action="store_true", help="stop at the first row with an error")
 
 

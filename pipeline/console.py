@@ -3,7 +3,27 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Self
+
+
+class NoBar:
+    """Takes what a ``tqdm`` bar takes and draws nothing, without the time that importing ``tqdm`` takes."""
+
+    disable = True
+    n = 0
+
+    def __enter__(self) -> Self:
+        """Draw nothing."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove nothing."""
+
+    def update(self, count: float = 1) -> None:
+        """Draw nothing."""
+
+    def set_postfix_str(self, text: str, refresh: bool = True) -> None:
+        """Draw nothing."""
 
 
 class Console:
@@ -21,8 +41,9 @@ class Console:
             print(message, file=sys.stderr, flush=True)
 
     def progress(self, total: int | None, description: str, unit: str = "reviews") -> Any:
-        """Return a ``tqdm`` bar (a context manager with ``update`` and ``set_postfix_str``)."""
+        """Return a bar, drawn or not: a context manager with ``update``, ``set_postfix_str``, ``n`` and ``disable``."""
+        if self.quiet or not sys.stderr.isatty():
+            return NoBar()
         from tqdm import tqdm
 
-        hidden = self.quiet or not sys.stderr.isatty()
-        return tqdm(total=total, desc=description, unit=f" {unit}", disable=hidden, file=sys.stderr, leave=False)
+        return tqdm(total=total, desc=description, unit=f" {unit}", file=sys.stderr, leave=False)

@@ -43,7 +43,6 @@ _DENSE = 0.2
 
 _UNDECODABLE = "sentiment.undecodable"
 _MARK = re.compile("[\udc00-\uddff]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _FIRST_MARK = re.compile("[\ud800-\udcff\ude00-\udfff]")
 _LATER_MARK = re.compile("[\udd00-\uddff]")
 
@@ -76,6 +75,15 @@ def original_bytes(text: str, encoding: str) -> str:
         marked = _MARK.fullmatch(part)
         parts.append(bytes([ord(part) & 0xFF]) if marked else part.encode(encoding, errors="replace"))
     return base64.b64encode(b"".join(parts)).decode("ascii")
+
+
+def _encodable(text: str) -> bool:
+    """Whether a text holds no surrogates: UTF-8 encodes all else, and encoding is faster than a search."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_encoding(encoding: str) -> str:
@@ -195,7 +203,7 @@ class DecodedText:
             if at_start and text:
                 text, at_start = text.removeprefix("\ufeff"), False
             if not self.has_marks and not text.isascii():
-                self.has_marks = _SURROGATE.search(text) is not None
+                self.has_marks = not _encodable(text)
             if text:
                 yield text
             if not pending:

@@ -224,6 +224,18 @@ def report_name(model_name: str, data: LabelledTexts) -> str:
     return name if at_home else f"{name}-on-{data.description.get('slug') or data.description['name']}"
 
 
+def load_scorer(model_folder: Path, console: Console) -> Scorer:
+    """Load a model; tell what the user is to know of how fast it runs.
+
+    Raises:
+        SentimentError: it is missing or damaged.
+    """
+    model = SentimentModel.load(model_folder)
+    if model.notice:
+        console.say(f"evaluate: {model.notice}")
+    return model
+
+
 def evaluate_model(
     model_folder: Path,
     corpus_folder: Path,
@@ -261,7 +273,7 @@ def evaluate_model(
     Raises:
         SentimentError: the model, the corpus or the file is missing or damaged; another run writes this report.
     """
-    model = SentimentModel.load(model_folder) if model is None else model
+    model = load_scorer(model_folder, console) if model is None else model
     if labelled_file is None:
         data = read_test_split(corpus_folder, model.config)
     else:

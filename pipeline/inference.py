@@ -1,35 +1,51 @@
-"""A trained model as its users see it: texts in, probabilities out. Holds no training code.
+"""A trained model as its users see it: texts in, probabilities out. Holds no training code, and imports torch only
+where there is no compiled kernel.
 
 A model folder is verified when it is loaded: format, weights and vocabulary must be those that ``config.json`` names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.numpy import load_file
 
 from pipeline.artifacts import read_json, sha256_of_file
-from pipeline.batches import batches_by_length, cut_to_head_and_tail, pad
-from pipeline.config import recipe_from_dict
+from pipeline.chunk_tokenizer import ChunkTokenizer
+from pipeline.config import ModelSettings, recipe_from_dict
 from pipeline.errors import SentimentError
-from pipeline.model import SentimentClassifier
+from pipeline.folded import FoldedClassifier, folded_available
+from pipeline.head_and_tail import cut_to_head_and_tail
+from pipeline.kernel_library import kernel_problem
+from pipeline.overlap import StopCheck, overlapped, threads_beside
 from pipeline.special_tokens import UNKNOWN_ID
-from pipeline.tokens import ChunkTokenizer
+from pipeline.weight_shapes import misfit
 
 MODEL_FORMAT = 1
 WEIGHTS_NAME = "model.safetensors"
 VOCABULARY_NAME = "vocabulary.txt"
 CONFIG_NAME = "config.json"
 LAST_TRAINED_NAME = "last-trained.txt"
-MAX_TOKENS_PER_BATCH = 16_384
-"""Reviews x longest review. Larger batches gain little on a CPU and cost memory."""
+TEXTS_PER_WINDOW = 256
+"""Go through the network together where many are scored: enough for batches of like length, few enough that all cores
+have work from the start to the end."""
+WINDOWS_UNDER_WAY = 16
+
+Encoded = Sequence[NDArray[np.int32]]
+"""The token ids of several texts."""
+
+
+class Network(Protocol):
+    """What turns token ids into logits."""
+
+    def logits(self, sequences: Encoded, on_batch: Callable[[int], None] | None = None) -> NDArray[np.float32]:
+        """Return the logits, float32, (N,), in the order given; none depends on the others."""
 
 
 def sigmoid(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
@@ -46,39 +62,20 @@ def sigmoid(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float
     return np.asarray(1.0 / (1.0 + np.exp(-scaled)), dtype=np.float64)
 
 
-def best_device() -> torch.device:
-    """Return the accelerator of this machine, or the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps") if torch.backends.mps.is_available() else torch.device("cpu")
+def network_from(weights: Mapping[str, NDArray[Any]], settings: ModelSettings) -> tuple[Network, int]:
+    """Return the network, and how many threads beside the calling one may run it at a time.
 
-
-def compute_logits(
-    classifier: SentimentClassifier,
-    sequences: Sequence[NDArray[np.int32]],
-    device: torch.device,
-    on_batch: Callable[[int], None] | None = None,
-) -> NDArray[np.float32]:
-    """Return the logits of reviews, in the order given; no review's logit depends on the others.
+    It is the compiled one where the kernels are, else torch's, which shares its work among threads by itself.
 
     Args:
-        classifier: in evaluation mode, on ``device``.
-        sequences: N int32 arrays of token ids.
-        device: where the classifier is.
-        on_batch: told the number of reviews after each batch.
-
-    Returns:
-        float32, (N,).
+        weights: the arrays of ``model.safetensors``, by name.
+        settings: of the network.
     """
-    logits = np.empty(len(sequences), dtype=np.float32)
-    lengths = np.asarray([len(sequence) for sequence in sequences], dtype=np.int64)
-    with torch.inference_mode():
-        for batch in batches_by_length(lengths, MAX_TOKENS_PER_BATCH):
-            token_ids, batch_lengths = pad([sequences[index] for index in batch])
-            logits[batch] = classifier(token_ids.to(device), batch_lengths.to(device)).cpu().numpy()
-            if on_batch is not None:
-                on_batch(len(batch))
-    return logits
+    if folded_available(settings):
+        return FoldedClassifier.from_weights(weights, settings, threads=1), threads_beside()
+    from pipeline.torch_inference import TorchClassifier
+
+    return TorchClassifier.from_weights(weights, settings), 0
 
 
 class SentimentModel:
@@ -88,16 +85,20 @@ class SentimentModel:
         name: the model folder's name.
         config: the content of ``config.json``.
         temperature: divides the logits before the sigmoid.
+        threads: how many threads beside the calling one may run :meth:`probabilities_of` at a time.
+        notice: what the user is to know of how fast it runs; empty where it runs as it should.
     """
 
-    def __init__(
-        self, classifier: SentimentClassifier, forms: Sequence[str], config: dict[str, Any], device: torch.device
-    ) -> None:
+    def __init__(self, network: Network, threads: int, forms: Sequence[str], config: dict[str, Any]) -> None:
         self.name: str = config["name"]
         self.config = config
         self.temperature = float(config["temperature"])
-        self._classifier = classifier.to(device).eval()
-        self._device = device
+        self.threads = threads
+        self.notice = (
+            f"no compiled kernels ({kernel_problem()}); torch runs the network, slower" if kernel_problem() else ""
+        )
+        self._network = network
+        self._max_tokens = int(config["recipe"]["model"]["max_tokens"])
         token_id_of_form = {form: token_id for token_id, form in enumerate(forms) if token_id > UNKNOWN_ID}
         self._tokenizer = ChunkTokenizer(lambda form: token_id_of_form.get(form, UNKNOWN_ID))
 
@@ -125,21 +126,47 @@ class SentimentModel:
             weights = load_file(folder / WEIGHTS_NAME)
         except (SafetensorError, OSError) as error:
             raise SentimentError(f"{folder / WEIGHTS_NAME}: not readable ({error}); train again") from error
-        classifier = SentimentClassifier(len(forms), weights["embedding.weight"].shape[1], recipe.model)
-        classifier.load_state_dict(weights)
-        return cls(classifier, forms, config, best_device())
+        difference = misfit(weights, recipe.model, len(forms))
+        if difference:
+            raise SentimentError(f"{folder / WEIGHTS_NAME}: not as {CONFIG_NAME} says ({difference}); train again")
+        return cls(*network_from(weights, recipe.model), forms, config)
 
-    def encode(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+    def encode(self, texts: Sequence[str]) -> Encoded:
         """Return the token ids of each text, int32, cut to head and tail where the recipe says so."""
-        max_tokens = int(self.config["recipe"]["model"]["max_tokens"])
         return [
-            cut_to_head_and_tail(np.asarray(token_ids, dtype=np.int32), max_tokens)
-            for token_ids in self._tokenizer(texts)
+            cut_to_head_and_tail(token_ids, self._max_tokens) for token_ids in self._tokenizer.token_id_arrays(texts)
         ]
 
+    def probabilities_of(
+        self, sequences: Encoded, on_batch: Callable[[int], None] | None = None
+    ) -> NDArray[np.float64]:
+        """Return the calibrated probabilities of encoded texts, float64, (N,); may run in several threads at a time."""
+        return sigmoid(self._network.logits(sequences, on_batch), self.temperature)
+
     def logits(self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None) -> NDArray[np.float32]:
-        """Return the uncalibrated logits of texts, float32, (N,), in the order given."""
-        return compute_logits(self._classifier, self.encode(texts), self._device, on_batch)
+        """Return the uncalibrated logits of texts, float32, (N,), in the order given.
+
+        Args:
+            texts: N texts.
+            on_batch: told the number of texts as they are done.
+        """
+
+        def work(sequences: Encoded, check: StopCheck) -> NDArray[np.float32]:
+            return self._network.logits(sequences, check)
+
+        logits = [np.empty(0, dtype=np.float32)]
+        with closing(
+            overlapped(self._encoded(texts), work, threads=self.threads, size_of=lambda _: 1, most=WINDOWS_UNDER_WAY)
+        ) as windows:
+            for _, of_window in windows:
+                logits.append(of_window)
+                if on_batch is not None:
+                    on_batch(len(of_window))
+        return np.concatenate(logits)
+
+    def _encoded(self, texts: Sequence[str]) -> Iterator[Encoded]:
+        for start in range(0, len(texts), TEXTS_PER_WINDOW):
+            yield self.encode(texts[start : start + TEXTS_PER_WINDOW])
 
     def probabilities(
         self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None

@@ -4,80 +4,37 @@ Three columns are appended: ``predicted_sentiment`` (``positive`` or ``negative`
 (calibrated, six decimals) and ``score_error`` (empty where all is well). Rows out = rows in, in the same order, checked
 at run time; the input's columns keep their values. What becomes of broken rows stands in :mod:`pipeline.tables`.
 
-Memory is bounded by the window, a stretch of consecutive rows that is scored at once, not by the file.
+Memory is bounded by windows, stretches of consecutive rows that go through the network together, not by the file. This
+thread reads, tokenises and writes; the network runs beside it (:mod:`pipeline.overlap`), on the windows before.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from itertools import chain
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.console import Console
 from pipeline.csv_input import check_paths, open_input
-from pipeline.csv_output import CsvOutput, is_stream, rejects_path
+from pipeline.csv_output import CsvOutput
 from pipeline.dialect import check_delimiter, check_encoding
 from pipeline.errors import SentimentError, UsageError
-from pipeline.review_text import is_blank
-from pipeline.tables import CsvTable, Problem, Row, reject_record
+from pipeline.overlap import StopCheck, overlapped
+from pipeline.score_summary import Progress, ScoreSummary, report
+from pipeline.score_windows import WINDOW_ROWS, ProbabilityModel, Window, encoded_windows, windows
+from pipeline.tables import CsvTable, Row, reject_record
 from pipeline.text_column import find_text_column
 
 OUTPUT_COLUMNS = ("predicted_sentiment", "positive_probability", "score_error")
-WINDOW_CHARACTERS = 1 << 24
-LONGEST_TEXT = 20_000  # characters; the longest review of IMDb has 14,282. It bounds the time and memory of one row
-SECONDS_BETWEEN_WORDS = 60.0  # of progress where there is no terminal for a bar
+CHARACTERS_UNDER_WAY = 1 << 24
+"""Of rows that are read and not yet written, before reading waits for the network."""
 _SAMPLE_ROWS = 200
 _SAMPLE_CHARACTERS = 1 << 20
-
-
-class ProbabilityModel(Protocol):
-    """What scoring asks of a model."""
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-
-    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Return the calibrated probabilities of the positive class, float64, (N,), in the order of the texts."""
-
-
-@dataclass
-class ScoreSummary:
-    """What a run did.
-
-    Attributes:
-        rows: rows read, and as many written.
-        positive: rows predicted positive.
-        negative: rows predicted negative.
-        rows_with_problems: rows whose ``score_error`` is not empty.
-        problems: rows by kind of problem; one row may have several.
-        rejected: rows kept as they were in the rejects file.
-        bytes_replaced: undecodable bytes.
-        blank_lines: blank lines passed over, which are no rows.
-        text_column: name of the column scored.
-        encoding: of the input.
-        delimiter: of input and output.
-        seconds: from start to end.
-    """
-
-    rows: int = 0
-    positive: int = 0
-    negative: int = 0
-    rows_with_problems: int = 0
-    problems: Counter[str] = field(default_factory=Counter)
-    rejected: int = 0
-    bytes_replaced: int = 0
-    blank_lines: int = 0
-    text_column: str = ""
-    encoding: str = ""
-    delimiter: str = ""
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -110,7 +67,7 @@ def score_table(
     delimiter: str | None = None,
     encoding: str | None = None,
     prefix: str | None = None,
-    window_rows: int = 4096,
+    window_rows: int = WINDOW_ROWS,
     threshold: float = 0.5,
     strict: bool = False,
 ) -> ScoreSummary:
@@ -125,7 +82,7 @@ def score_table(
         delimiter: one character or its name; found where None.
         encoding: a Python codec; found where None.
         prefix: put before the names of the appended columns.
-        window_rows: rows scored at once.
+        window_rows: rows that go through the network together.
         threshold: probability from which a review counts as positive.
         strict: stop at the first row with a problem.
 
@@ -158,7 +115,7 @@ def score_table(
             output.commit()
     summary.text_column = table.header[text_index]
     summary.seconds = time.perf_counter() - started
-    _report(summary, output_path, console)
+    report(summary, output_path, console)
     return summary
 
 
@@ -178,59 +135,28 @@ def appended_columns(header: Sequence[str], prefix: str | None, name: str) -> li
     return appended
 
 
-def windows(rows: Iterable[Row], window_rows: int, window_characters: int) -> Iterator[list[Row]]:
-    """Yield consecutive rows in lists of at most so many, fewer where they hold many characters."""
-    window: list[Row] = []
-    characters = 0
-    for row in rows:
-        window.append(row)
-        characters += sum(map(len, row.fields))
-        if len(window) >= window_rows or characters >= window_characters:
-            full, window, characters = window, [], 0
-            del row
-            yield full
-            del full
-    if window:
-        yield window
-
-
-def text_to_score(row: Row, text_index: int) -> str | None:
-    """Return a row's text as the model gets it, None of a blank one; note on the row why it is not the cell's own."""
-    text = row.fields[text_index]
-    if is_blank(text):
-        row.problems.append(Problem("blank text"))
-        return None
-    if len(text) > LONGEST_TEXT:
-        half = LONGEST_TEXT // 2
-        row.problems.append(Problem("long text", f"of {len(text)} characters the first and last {half} were scored"))
-        return f"{text[:half]} {text[-half:]}"
-    return text
-
-
-def score_window(window: Sequence[Row], text_index: int, model: ProbabilityModel, threshold: float) -> list[list[str]]:
+def appended_cells(
+    window: Window, probabilities: NDArray[np.float64], model: ProbabilityModel, threshold: float
+) -> list[list[str]]:
     """Return the appended cells of each row: prediction, probability, error; the first two empty of a blank text.
 
     Raises:
         SentimentError: the model did not answer with one probability for each text.
     """
-    texts = [text_to_score(row, text_index) for row in window]
-    places = [place for place, text in enumerate(texts) if text is not None]
-    probabilities = model.probabilities([text for text in texts if text is not None]) if places else np.empty(0)
-    if len(probabilities) != len(places):
+    if len(probabilities) != len(window.places):
         raise SentimentError(
-            f"model {model.name}: {len(probabilities)} probabilities for {len(places)} texts; the model is damaged"
+            f"model {model.name}: {len(probabilities)} probabilities for {len(window.places)} texts; "
+            "the model is damaged"
         )
-    cells = [["", "", ""] for _ in window]
-    for place, probability in zip(places, probabilities, strict=True):
+    cells = [["", "", "; ".join(map(str, row.problems)) if row.problems else ""] for row in window.rows]
+    for place, probability in zip(window.places, probabilities.tolist(), strict=True):
         if not 0.0 <= probability <= 1.0:  # also of NaN
             raise SentimentError(
-                f"model {model.name}: no probability but {probability} for row {window[place].number}; "
+                f"model {model.name}: no probability but {probability} for row {window.rows[place].number}; "
                 "the model is damaged, train it again"
             )
         cells[place][0] = "positive" if probability >= threshold else "negative"
         cells[place][1] = f"{probability:.6f}"
-    for row, row_cells in zip(window, cells, strict=True):
-        row_cells[2] = "; ".join(map(str, row.problems))
     return cells
 
 
@@ -244,24 +170,27 @@ def _score_rows(
     console: Console,
     size: int | None,
 ) -> ScoreSummary:
+    def network(window: Window, check: StopCheck) -> NDArray[np.float64]:
+        return model.probabilities_of(window.sequences, check) if window.places else np.empty(0)
+
     summary = ScoreSummary()
-    started = last_word = time.perf_counter()
-    with console.progress(size, "scoring", unit="bytes") as bar:
-        for window in windows(rows, options.window_rows, WINDOW_CHARACTERS):
-            cells = score_window(window, text_index, model, options.threshold)
+    windows_and_probabilities = overlapped(
+        encoded_windows(rows, text_index, model, options.window_rows),
+        network,
+        threads=model.threads,
+        size_of=lambda window: window.characters,
+        most=CHARACTERS_UNDER_WAY,
+    )
+    with closing(windows_and_probabilities) as results, Progress(table, summary, console, size) as progress:
+        for window, probabilities in results:
+            cells = appended_cells(window, probabilities, model, options.threshold)
             if options.strict:
-                _refuse_problems(window, table.name)
-            output.write_rows([row.fields + added for row, added in zip(window, cells, strict=True)])
-            _reject(window, output, table.text.encoding)
-            _count(summary, window, cells)
-            del window  # the next one may be large too
-            bar.update(table.text.bytes_read - bar.n)
-            now = time.perf_counter()
-            rate = f"{summary.rows / (now - started):,.0f} rows/s"
-            bar.set_postfix_str(rate, refresh=False)
-            if bar.disable and now - last_word > SECONDS_BETWEEN_WORDS:
-                console.say(f"{table.name}: {summary.rows:,} rows so far, {rate}")
-                last_word = now
+                _refuse_problems(window.rows, table.name)
+            output.write_rows([row.fields + added for row, added in zip(window.rows, cells, strict=True)])
+            _reject(window.rows, output, table.text.encoding)
+            _count(summary, window.rows, cells)
+            del window, cells  # the next ones may be large too
+            progress.show()
     summary.rejected = output.rejected
     summary.bytes_replaced = table.bytes_replaced
     summary.blank_lines = table.blank_lines
@@ -296,27 +225,6 @@ def _count(summary: ScoreSummary, window: Sequence[Row], cells: Sequence[Sequenc
     summary.positive += sum(row_cells[0] == "positive" for row_cells in cells)
     summary.negative += sum(row_cells[0] == "negative" for row_cells in cells)
     for row in window:
-        summary.rows_with_problems += bool(row.problems)
-        summary.problems.update({problem.kind for problem in row.problems})
-
-
-def _report(summary: ScoreSummary, output_path: str, console: Console) -> None:
-    """Say at the end what was done and what deserves a look."""
-    scored = summary.positive + summary.negative
-    share = f", {summary.positive / scored:.1%} positive" if scored else ""
-    place = "standard output" if output_path == "-" else output_path
-    rate = summary.rows / max(summary.seconds, 1e-9)
-    console.say(f"{place}: {summary.rows:,} rows{share}, {summary.seconds:.1f} s ({rate:,.0f} rows/s)")
-    if summary.encoding != "utf-8":
-        console.say(f"  read as {summary.encoding}; if letters look wrong, name the encoding with --encoding")
-    if summary.problems:
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in summary.problems.most_common())
-        console.say(f"  {summary.rows_with_problems:,} rows with a note in score_error: {kinds}")
-    if summary.bytes_replaced:
-        console.say(f"  {summary.bytes_replaced:,} bytes stood for no character in {summary.encoding}; now U+FFFD")
-    if summary.blank_lines:
-        console.say(f"  {summary.blank_lines:,} blank lines passed over")
-    if summary.rejected and is_stream(output_path):
-        console.say(f"  {summary.rejected:,} rows lost surplus fields or bytes; an output file keeps them beside it")
-    elif summary.rejected:
-        console.say(f"  {summary.rejected:,} rows kept as they were in {rejects_path(output_path)}")
+        if row.problems:
+            summary.rows_with_problems += 1
+            summary.problems.update({problem.kind for problem in row.problems})

@@ -16,12 +16,14 @@ from pipeline.artifacts import exclusive
 from pipeline.console import Console
 from pipeline.errors import SentimentError, UsageError
 from pipeline.score import score_table
+from tests.stub_models import StubModel
 
 
-class HalfModel:
+class HalfModel(StubModel):
     name = "half"
 
     def __init__(self, value: float = 0.5) -> None:
+        super().__init__()
         self.value = value
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:

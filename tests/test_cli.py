@@ -1,11 +1,9 @@
-"""Promises: one line and an exit code for every fault; help answers at once; every command is documented."""
+"""Promises: one line and an exit code for every fault; every command is documented."""
 
-import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -20,22 +18,6 @@ ROOT = Path(__file__).parent.parent
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pipeline", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def test_help_is_fast_and_imports_nothing_heavy() -> None:
-    code = (
-        "import sys\n"
-        "from pipeline.cli import main\n"
-        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
-        "print([m for m in ('torch', 'spacy', 'datasets', 'sklearn', 'pyarrow') if m in sys.modules])"
-    )
-    fastest = float("inf")
-    for _ in range(3):
-        started = time.perf_counter()
-        answer = subprocess.check_output([sys.executable, "-c", code], text=True)
-        fastest = min(fastest, time.perf_counter() - started)
-    assert answer.strip().endswith("[]")
-    assert fastest < 0.3 or os.environ.get("CI")  # a busy machine is no fault of the code
 
 
 @pytest.mark.parametrize("command", list(cli.COMMANDS))

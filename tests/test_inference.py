@@ -1,5 +1,7 @@
 """Promises: a model folder is verified when loaded; a text's probability does not depend on the texts around it."""
 
+import csv
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -8,10 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import inference
+from pipeline import folded, inference, torch_inference
 from pipeline.calibration import fit_temperature, log_loss_of_logits
+from pipeline.config import ModelSettings
+from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.inference import SentimentModel, find_model, sigmoid
+from pipeline.score import score_table
+from tests.stub_models import write_random_model
 
 TEXTS = [
     "The film was wonderful.",
@@ -33,20 +39,53 @@ def test_saved_and_loaded_model_predicts_the_same(copied_model: Path, trained_mo
     assert first.tolist() == second.tolist()
 
 
-def test_probabilities_do_not_depend_on_neighbours_batches_or_threads(
-    trained_model: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(scope="module", params=["trained", "compiled"])
+def any_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SentimentModel:
+    """A model that torch runs, and one that the compiled kernels run where they are."""
+    if request.param == "trained":
+        return SentimentModel.load(request.getfixturevalue("trained_model"))
+    words = ["the", "film", "was", "wonderful", "dull", "a", "mess", "we", "found", "music", "moving", "go", "!", "."]
+    settings = ModelSettings(16, pooling=("last", "max", "mean", "attention"))
+    return SentimentModel.load(write_random_model(tmp_path_factory.mktemp("models") / "random", settings, words))
+
+
+def test_probabilities_do_not_depend_on_neighbours_batches_windows_or_threads(
+    any_model: SentimentModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    together = any_model.probabilities(TEXTS)
+    alone = np.concatenate([any_model.probabilities([text]) for text in TEXTS])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    np.testing.assert_allclose(any_model.probabilities(TEXTS[::-1])[::-1], together, atol=1e-5)
+    monkeypatch.setattr(torch_inference, "MAX_TOKENS_PER_BATCH", 10)
+    monkeypatch.setattr(folded, "MAX_TOKENS_PER_BATCH", 10)
+    np.testing.assert_allclose(any_model.probabilities(TEXTS), together, atol=1e-5)
+    for window, threads in itertools.product((1, 4), {0, 3} if any_model.threads else {0}):
+        monkeypatch.setattr(inference, "TEXTS_PER_WINDOW", window)
+        monkeypatch.setattr(any_model, "threads", threads)
+        np.testing.assert_allclose(any_model.probabilities(TEXTS), together, atol=1e-5)
+
+
+def test_threads_of_torch_change_nothing(trained_model: Path) -> None:
     model = SentimentModel.load(trained_model)
     together = model.probabilities(TEXTS)
-    alone = np.concatenate([model.probabilities([text]) for text in TEXTS])
-    np.testing.assert_allclose(together, alone, atol=1e-5)
-    np.testing.assert_allclose(model.probabilities(TEXTS[::-1])[::-1], together, atol=1e-5)
-    monkeypatch.setattr(inference, "MAX_TOKENS_PER_BATCH", 10)
-    np.testing.assert_allclose(model.probabilities(TEXTS), together, atol=1e-5)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     np.testing.assert_allclose(model.probabilities(TEXTS), together, atol=1e-5)
     torch.set_num_threads(threads)
+
+
+def test_score_gives_what_evaluate_measures(any_model: SentimentModel, tmp_path: Path) -> None:
+    with (tmp_path / "in.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([["review"], *([text] for text in TEXTS)])
+    score_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), any_model, Console(quiet=True), window_rows=2)
+    with (tmp_path / "out.csv").open(newline="") as stream:
+        cells = [row["positive_probability"] for row in csv.DictReader(stream)]
+    counts: list[int] = []
+    logits = any_model.logits(TEXTS, on_batch=counts.append)
+    assert sum(counts) == len(TEXTS)
+    expected = sigmoid(logits, any_model.temperature)
+    for cell, text, probability in zip(cells, TEXTS, expected, strict=True):
+        assert float(cell) == pytest.approx(probability, abs=1.1e-6) if text else cell == ""
 
 
 def test_no_texts_no_probabilities(trained_model: Path) -> None:
@@ -72,6 +111,14 @@ def test_another_format_is_refused(copied_model: Path) -> None:
     config = json.loads((copied_model / "config.json").read_text())
     (copied_model / "config.json").write_text(json.dumps({**config, "format": 99}))
     with pytest.raises(SentimentError, match="format 99"):
+        SentimentModel.load(copied_model)
+
+
+def test_weights_that_do_not_fit_the_settings_are_refused(copied_model: Path) -> None:
+    config = json.loads((copied_model / "config.json").read_text())
+    config["recipe"]["model"]["hidden_size"] *= 2
+    (copied_model / "config.json").write_text(json.dumps(config))
+    with pytest.raises(SentimentError, match=r"model\.safetensors: not as config\.json says \(.* has the shape"):
         SentimentModel.load(copied_model)
 
 

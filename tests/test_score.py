@@ -1,7 +1,6 @@
 """Promise: rows out = rows in, in order, every value as it was, with a prediction or a reason beside each."""
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -17,30 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline import score
+from pipeline import score_windows
 from pipeline.console import Console
 from pipeline.score import OUTPUT_COLUMNS, score_table
 from pipeline.text_column import find_text_column
+from tests.stub_models import HashModel, probability_of
 
 QUIET = Console(quiet=True)
-
-
-class HashModel:
-    """Gives a text the same probability wherever it stands."""
-
-    name = "hash"
-
-    def __init__(self) -> None:
-        self.calls: list[int] = []
-
-    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        self.calls.append(len(texts))
-        digests = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
-        return np.asarray([int.from_bytes(digest[:6], "big") / 2**48 for digest in digests])
-
-
-def probability_of(text: str) -> str:
-    return f"{HashModel().probabilities([text])[0]:.6f}"
 
 
 def scored(folder: Path, content: bytes, **options: Any) -> list[list[str]]:
@@ -171,12 +153,13 @@ def test_the_order_of_rows_and_the_window_change_nothing(tmp_path: Path, monkeyp
         assert scored(tmp_path, "\n".join(["id,review,x", *lines, ""]).encode(), window_rows=window_rows) == whole
     turned = scored(tmp_path, "\n".join(["id,review,x", *reversed(lines), ""]).encode())
     assert turned[1:] == whole[:0:-1]
-    monkeypatch.setattr(score, "WINDOW_CHARACTERS", 50)
+    monkeypatch.setattr(score_windows, "WINDOW_CHARACTERS", 50)
     assert scored(tmp_path, "\n".join(["id,review,x", *lines, ""]).encode()) == whole
 
 
 def test_windows_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(score, "WINDOW_CHARACTERS", 100)
+    monkeypatch.setattr(score_windows, "_ROW_CHARACTERS", 0)
+    monkeypatch.setattr(score_windows, "WINDOW_CHARACTERS", 100)
     (tmp_path / "in.csv").write_text("review\n" + "a film of eighteen\n" * 400)
     model = HashModel()
     score_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), model, QUIET, window_rows=50)
@@ -216,16 +199,11 @@ def test_an_output_that_is_a_link_stays_one(tmp_path: Path) -> None:
 
 def test_standard_input_and_output_are_a_dash() -> None:
     program = """
-import numpy
 from pipeline.console import Console
 from pipeline.score import score_table
+from tests.stub_models import StubModel
 
-class Half:
-    name = "half"
-    def probabilities(self, texts):
-        return numpy.full(len(texts), 0.5)
-
-score_table("-", "-", Half(), Console())
+score_table("-", "-", StubModel(), Console())
 """
     done = subprocess.run(
         [sys.executable, "-c", program],

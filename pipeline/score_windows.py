@@ -1,0 +1,108 @@
+"""Windows: stretches of consecutive rows that go through the network together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.review_text import is_blank
+from pipeline.tables import Problem, Row
+
+WINDOW_ROWS = 256
+"""Enough for batches of like length, few enough that all cores have work from the start to the end."""
+WINDOW_CHARACTERS = 1 << 22
+LONGEST_TEXT = 20_000  # characters; the longest review of IMDb has 14,282. It bounds the time and memory of one row
+_ROW_CHARACTERS = 512  # what a row takes in memory beside its characters
+
+
+class ProbabilityModel(Protocol):
+    """What scoring asks of a model."""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+
+    @property
+    def threads(self) -> int:
+        """How many threads beside the calling one may run :meth:`probabilities_of` at a time."""
+
+    def encode(self, texts: Sequence[str]) -> Sequence[Any]:
+        """Return the texts as :meth:`probabilities_of` takes them."""
+
+    def probabilities_of(
+        self, sequences: Sequence[Any], on_batch: Callable[[int], None] | None = None
+    ) -> NDArray[np.float64]:
+        """Return the calibrated probabilities of the positive class, float64, (N,), in the order of the texts.
+
+        Args:
+            sequences: N encoded texts.
+            on_batch: called now and then; its exceptions go through.
+        """
+
+
+@dataclass(slots=True)
+class Window:
+    """Consecutive rows that are scored together.
+
+    Attributes:
+        rows: as they go out.
+        places: which of them have a text to score.
+        sequences: those texts, encoded.
+        characters: of the rows, what else they take in memory included.
+    """
+
+    rows: list[Row]
+    places: list[int]
+    sequences: Sequence[Any]
+    characters: int
+
+
+def windows(rows: Iterable[Row], window_rows: int, window_characters: int) -> Iterator[list[Row]]:
+    """Yield consecutive rows in lists of at most so many, fewer where they take many characters."""
+    window: list[Row] = []
+    characters = 0
+    for row in rows:
+        window.append(row)
+        characters += _characters_of(row)
+        if len(window) >= window_rows or characters >= window_characters:
+            full, window, characters = window, [], 0
+            del row
+            yield full
+            del full
+    if window:
+        yield window
+
+
+def _characters_of(row: Row) -> int:
+    return sum(map(len, row.fields)) + _ROW_CHARACTERS
+
+
+def text_to_score(row: Row, text_index: int) -> str | None:
+    """Return a row's text as the model gets it, None of a blank one; note on the row why it is not the cell's own."""
+    text = row.fields[text_index]
+    if is_blank(text):
+        row.problems.append(Problem("blank text"))
+        return None
+    if len(text) > LONGEST_TEXT:
+        half = LONGEST_TEXT // 2
+        row.problems.append(Problem("long text", f"of {len(text)} characters the first and last {half} were scored"))
+        return f"{text[:half]} {text[-half:]}"
+    return text
+
+
+def encoded_windows(
+    rows: Iterable[Row], text_index: int, model: ProbabilityModel, window_rows: int
+) -> Iterator[Window]:
+    """Yield the rows in windows, their texts encoded."""
+    for window in windows(rows, window_rows, WINDOW_CHARACTERS):
+        texts = [text_to_score(row, text_index) for row in window]
+        places = [place for place, text in enumerate(texts) if text is not None]
+        sequences = model.encode([text for text in texts if text is not None]) if places else []
+        characters = sum(map(_characters_of, window))
+        del texts
+        yield Window(window, places, sequences, characters)
+        del window, sequences  # the next ones may be large too
