@@ -10,6 +10,7 @@ SHELL = /bin/sh
 PYTHON ?= python3
 PIP_FLAGS ?=
 PYTEST_FLAGS ?=
+BENCH_FLAGS ?=
 VENV = .venv
 DATA = data
 REPORTS = reports
@@ -20,6 +21,7 @@ MODEL =
 
 SENTIMENT = $(VENV)/bin/sentiment --data-dir "$(DATA)" --reports-dir "$(REPORTS)"
 INSTALLED = $(VENV)/.installed
+BENCH_INSTALLED = $(VENV)/.installed-bench
 TORCHTEXT_VENV = .venv-torchtext
 TORCHTEXT_INSTALLED = $(TORCHTEXT_VENV)/.installed
 TORCHTEXT_PYTHON = $(firstword $(foreach name,python3.12 python3.11,$(if $(shell $(name) -V 2>/dev/null),$(name))) python3)
@@ -79,7 +81,7 @@ REPORT = $(REPORTS)/$(MODEL_NAME)/manifest.json
 CHOICES = $(SETTINGS)/RECIPE $(SETTINGS)/SEED
 USED_MODEL = $(or $(MODEL),$(shell [ -e $(call quoted,$(TRAINED)) ] && echo $(call quoted,$(MODEL_FOLDER))))
 
-.PHONY: help setup demo data tokens vocab train evaluate score torchtext test lint check clean FORCE
+.PHONY: help setup demo data tokens vocab train evaluate score torchtext test lint check bench clean FORCE
 
 ## Usage: make TARGET [SETTING=value ...]
 ##
@@ -134,6 +136,9 @@ lint: $(INSTALLED) ## check style and types
 
 check: lint test ## lint, then test
 
+bench: $(BENCH_INSTALLED) ## measure speed and memory beside the peers' (BENCH_FLAGS=)
+	$(VENV)/bin/python -m tests.bench --data-dir "$(DATA)" --reports-dir "$(REPORTS)" $(BENCH_FLAGS)
+
 torchtext: $(TORCHTEXT_INSTALLED) ## make .venv-torchtext for vocab's other backend (TORCHTEXT_PYTHON=, 3.12 at most)
 
 clean: ## remove what stages wrote, models and settings too; downloads and environments stay
@@ -153,7 +158,14 @@ $(INSTALLED): pyproject.toml constraints.txt
 		{ echo 'make setup: Python 3.11 or later is needed; name one with PYTHON=' >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[dev]"
+	$(VENV)/bin/python -m pipeline.kernel_library
+	$(VENV)/bin/python -m pipeline.spacy_rules
 	@touch $@
+
+# What cannot be installed is a peer that the benchmark reports as missing, and tries again the next time.
+$(BENCH_INSTALLED): pyproject.toml constraints.txt | $(INSTALLED)
+	@$(VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e ".[dev,bench]" && touch $@ || \
+		echo 'make bench: not all peers could be installed; the report will say which have no figures' >&2
 
 $(TORCHTEXT_INSTALLED): constraints-torchtext.txt
 	@$(TORCHTEXT_PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || \
