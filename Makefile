@@ -143,7 +143,7 @@ torchtext: $(TORCHTEXT_INSTALLED) ## make .venv-torchtext for vocab's other back
 
 clean: ## remove what stages wrote, models and settings too; downloads and environments stay
 	rm -rf $(addprefix $(DATA)/,corpus tokens vocabulary models baselines settings demo) $(REPORTS)/demo \
-		$(DATA)/.*.lock $(REPORTS)/.*.lock
+		$(DATA)/.*.lock $(REPORTS)/.*.lock pipeline/kernels/build
 	@for manifest in $(REPORTS)/*/manifest.json; do \
 		folder=$${manifest%/manifest.json}; \
 		case $$folder in */reference|*/\*) ;; *) echo "rm -rf $$folder"; rm -rf "$$folder" ;; esac; \

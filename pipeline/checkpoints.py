@@ -18,6 +18,8 @@ from torch.optim import Optimizer
 from pipeline.artifacts import write_bytes_atomically
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
+CHECKPOINT_FORMAT = 2
+"""Raised when what a run keeps changes; part of a run's identity, so that an older checkpoint is not resumed."""
 
 
 @dataclass

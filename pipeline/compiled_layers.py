@@ -16,7 +16,7 @@ from pipeline.kernel_library import (
     BFLOAT16,
     FLOAT32,
     FLOAT64,
-    LANES,
+    SIZE_MULTIPLE,
     Direction,
     Kernels,
     Pooling,
@@ -38,7 +38,7 @@ Array = NDArray[Any]
 
 def padded_to_lanes(size: int) -> int:
     """Return the next multiple of the kernels' vector length."""
-    return (size + LANES - 1) // LANES * LANES
+    return (size + SIZE_MULTIPLE - 1) // SIZE_MULTIPLE * SIZE_MULTIPLE
 
 
 class Workspace:
@@ -90,7 +90,7 @@ def packed(kernels: Kernels, matrix: Array, *, transposed: bool) -> Array:
         matrix: (depth, columns), or (columns, depth) if ``transposed``; made larger by zeros to multiples of the lanes.
         transposed: see above.
     """
-    missing = [(0, -size % LANES) for size in matrix.shape]
+    missing = [(0, -size % SIZE_MULTIPLE) for size in matrix.shape]
     if any(after for _, after in missing):
         matrix = np.pad(matrix, missing)
     depth, columns = matrix.shape[::-1] if transposed else matrix.shape
@@ -150,7 +150,7 @@ def narrowed(kernels: Kernels, numbers: Array) -> Array:
     rows = np.arange(len(numbers), dtype=np.int32)
     width = numbers.shape[1]
     kernels.embed(
-        *(address(numbers), width, address(rows), len(rows), address(np.zeros(1, dtype=np.uint8)), 0),
+        *(address(numbers), width, address(rows), len(rows), None, 0),
         *(address(result), width, 1),
     )
     return result

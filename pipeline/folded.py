@@ -23,7 +23,7 @@ from pipeline.compiled_layers import (
     Workspace,
 )
 from pipeline.config import ModelSettings
-from pipeline.kernel_library import LANES, Kernels, StoredKind, kernel_problem, load_kernels
+from pipeline.kernel_library import SIZE_MULTIPLE, Kernels, StoredKind, kernel_problem, load_kernels
 from pipeline.time_major import time_major
 
 MAX_TOKENS_PER_BATCH = 16_384
@@ -32,9 +32,17 @@ MAX_TOKENS_PER_BATCH = 16_384
 Array = NDArray[Any]
 
 
+def obstacle(settings: ModelSettings) -> str:
+    """Return why the kernels do not compute this network, for the user; empty where they do."""
+    if settings.hidden_size % SIZE_MULTIPLE:
+        return f"the compiled kernels need a hidden_size that is a multiple of {SIZE_MULTIPLE}"
+    problem = kernel_problem()
+    return f"no compiled kernels ({problem})" if problem else ""
+
+
 def folded_available(settings: ModelSettings) -> bool:
-    """Say whether the kernels are there and compute this network: they work on sixteen units at once."""
-    return settings.hidden_size % LANES == 0 and load_kernels() is not None
+    """Say whether the kernels are there and compute this network."""
+    return not obstacle(settings)
 
 
 def direction_weights(weights: Mapping[str, Array], layer: int, name: str, sums: type[Any]) -> DirectionWeights:

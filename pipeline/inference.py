@@ -20,9 +20,8 @@ from pipeline.artifacts import read_json, sha256_of_file
 from pipeline.chunk_tokenizer import ChunkTokenizer
 from pipeline.config import ModelSettings, recipe_from_dict
 from pipeline.errors import SentimentError
-from pipeline.folded import FoldedClassifier, folded_available
+from pipeline.folded import FoldedClassifier, folded_available, obstacle
 from pipeline.head_and_tail import cut_to_head_and_tail
-from pipeline.kernel_library import kernel_problem
 from pipeline.overlap import StopCheck, overlapped, threads_beside
 from pipeline.special_tokens import UNKNOWN_ID
 from pipeline.weight_shapes import misfit
@@ -78,6 +77,13 @@ def network_from(weights: Mapping[str, NDArray[Any]], settings: ModelSettings) -
     return TorchClassifier.from_weights(weights, settings), 0
 
 
+def settings_of(config: Mapping[str, Any]) -> ModelSettings:
+    """Return the settings of the network that a ``config.json`` describes."""
+    recipe = config["recipe"]
+    values = {"model": recipe["model"], "training": recipe["training"]}
+    return recipe_from_dict(values, recipe["name"], CONFIG_NAME).model
+
+
 class SentimentModel:
     """A trained classifier with its vocabulary, tokenizer and temperature; made by :meth:`load`.
 
@@ -94,9 +100,8 @@ class SentimentModel:
         self.config = config
         self.temperature = float(config["temperature"])
         self.threads = threads
-        self.notice = (
-            f"no compiled kernels ({kernel_problem()}); torch runs the network, slower" if kernel_problem() else ""
-        )
+        reason = obstacle(settings_of(config))
+        self.notice = f"{reason}; torch runs the network, slower" if reason else ""
         self._network = network
         self._max_tokens = int(config["recipe"]["model"]["max_tokens"])
         token_id_of_form = {form: token_id for token_id, form in enumerate(forms) if token_id > UNKNOWN_ID}
@@ -117,19 +122,15 @@ class SentimentModel:
         for name in (WEIGHTS_NAME, VOCABULARY_NAME):
             verify_file(folder / name, config["files"].get(name))
         forms = (folder / VOCABULARY_NAME).read_text(encoding="utf-8").removesuffix("\n").split("\n")
-        recipe = recipe_from_dict(
-            {"model": config["recipe"]["model"], "training": config["recipe"]["training"]},
-            config["recipe"]["name"],
-            str(folder / CONFIG_NAME),
-        )
+        settings = settings_of(config)
         try:
             weights = load_file(folder / WEIGHTS_NAME)
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, TypeError) as error:  # TypeError: a kind of number that NumPy lacks
             raise SentimentError(f"{folder / WEIGHTS_NAME}: not readable ({error}); train again") from error
-        difference = misfit(weights, recipe.model, len(forms))
+        difference = misfit(weights, settings, len(forms))
         if difference:
             raise SentimentError(f"{folder / WEIGHTS_NAME}: not as {CONFIG_NAME} says ({difference}); train again")
-        return cls(*network_from(weights, recipe.model), forms, config)
+        return cls(*network_from(weights, settings), forms, config)
 
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Return the token ids of each text, int32, cut to head and tail where the recipe says so."""

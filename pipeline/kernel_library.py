@@ -12,6 +12,7 @@ import functools
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -23,13 +24,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.machine import machine_description
+from pipeline.artifacts import sync_file
+from pipeline.machine import CPUINFO
 
 SOURCE_FOLDER = Path(__file__).parent / "kernels"
+BUILT_INSIDE = SOURCE_FOLDER / "build"
 MAIN_SOURCE = "kernels.cpp"
 SWITCH = "SENTIMENT_KERNELS"
 """Environment variable: ``off`` leaves the compiled kernels alone."""
-LANES = 16
+SIZE_MULTIPLE = 16
 """Sizes of states must be multiples of it."""
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-fno-math-errno", "-ffp-contract=fast", "-w")
@@ -85,7 +88,6 @@ class Direction(ctypes.Structure):
         ("earlier", ctypes.c_void_p),
         ("state_gradients", ctypes.c_void_p),
         ("gate_gradients", ctypes.c_void_p),
-        ("initial", ctypes.c_void_p),
         ("bytes", ctypes.c_void_p),
     )
 
@@ -180,11 +182,12 @@ def address(array: NDArray[Any] | None) -> int | None:
     return array.ctypes.data
 
 
-def find_compiler() -> str | None:
-    """Return the path of a C++ compiler: the one that ``CXX`` names, or a usual one; None where there is none."""
-    named = os.environ.get("CXX")
-    candidates = (named,) if named else COMPILERS
-    return next((path for path in map(shutil.which, candidates) if path), None)
+def find_compiler() -> list[str] | None:
+    """Return the command of a C++ compiler: the one in ``CXX``, or a usual one; None where there is none."""
+    named = shlex.split(os.environ.get("CXX", ""))
+    if named:
+        return named if shutil.which(named[0]) else None
+    return next(([path] for path in map(shutil.which, COMPILERS) if path), None)
 
 
 def library_name() -> str:
@@ -193,26 +196,48 @@ def library_name() -> str:
     for path in sorted(SOURCE_FOLDER.iterdir()):
         if path.suffix in (".cpp", ".h"):
             digest.update(path.read_bytes())
-    about = [*FLAGS, platform.machine(), *machine_description()["instruction_sets"]]
-    digest.update("\n".join(about).encode())
+    digest.update("\n".join([*FLAGS, platform.machine(), platform.processor(), *processor_flags()]).encode())
     return f"kernels-{digest.hexdigest()[:16]}.so"
 
 
-def build_folder() -> Path:
-    """Return where compiled kernels are kept: in the package where it can be written, else in the user's cache."""
-    inside = SOURCE_FOLDER / "build"
-    try:
-        inside.mkdir(exist_ok=True)
-        if os.access(inside, os.W_OK):
-            return inside
-    except OSError:
-        pass
+def processor_flags() -> list[str]:
+    """Return all that this processor can do, as Linux lists it; empty on other systems."""
+    lines = CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines() if CPUINFO.is_file() else []
+    line = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
+    return sorted(line.partition(":")[2].split())
+
+
+def cache_folder() -> Path:
+    """Return where this user keeps what was made for the machine; its owner alone may write there.
+
+    Raises:
+        OSError: it cannot be made, or belongs to someone else.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gru-sentiment"
-    cache.mkdir(parents=True, exist_ok=True)
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if hasattr(os, "getuid") and cache.stat().st_uid != os.getuid():
+        raise PermissionError(f"{cache} belongs to another user")
     return cache
 
 
-def compile_kernels(compiler: str, target: Path) -> None:
+def build_folder() -> Path:
+    """Return where compiled kernels are put: in the package where it can be written, else in the user's cache."""
+    try:
+        BUILT_INSIDE.mkdir(exist_ok=True)
+        if os.access(BUILT_INSIDE, os.W_OK):
+            return BUILT_INSIDE
+    except OSError:
+        pass
+    return cache_folder()
+
+
+def find_built(name: str) -> Path:
+    """Return where a file made for the machine is, or else where it should be put."""
+    inside = BUILT_INSIDE / name
+    return inside if inside.exists() else build_folder() / name
+
+
+def compile_kernels(compiler: Sequence[str], target: Path) -> None:
     """Compile the sources for this processor into ``target``, whole or not at all.
 
     Raises:
@@ -223,13 +248,31 @@ def compile_kernels(compiler: str, target: Path) -> None:
         built = Path(folder) / target.name
         for native in ("-march=native", "-mcpu=native"):
             for threading in THREADING_FLAGS:
-                command = [compiler, *FLAGS, native, *threading, str(SOURCE_FOLDER / MAIN_SOURCE), "-o", str(built)]
-                result = subprocess.run(command, capture_output=True, text=True, check=False)
+                command = [*compiler, *FLAGS, native, *threading, str(SOURCE_FOLDER / MAIN_SOURCE), "-o", str(built)]
+                result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
                 if result.returncode == 0:
+                    sync_file(built)  # a library that a power cut cut short would stay
                     built.replace(target)
                     return
                 complaint = complaint or (result.stderr.strip().splitlines() or ["no message"])[0]
-    raise KernelError(f"{compiler} failed: {complaint}")
+    raise KernelError(f"{compiler[0]} failed: {complaint}")
+
+
+def _compiled(path: Path) -> Path:
+    compiler = find_compiler()
+    if compiler is None:
+        raise KernelError("no C++ compiler found; install g++ or name one with CXX")
+    target = build_folder() / path.name
+    compile_kernels(compiler, target)
+    return target
+
+
+def _open_library(path: Path) -> ctypes.CDLL | None:
+    """Return the library; None where there is none, or a damaged one."""
+    try:
+        return ctypes.CDLL(str(path)) if path.exists() else None
+    except OSError:
+        return None
 
 
 @functools.cache
@@ -242,15 +285,12 @@ def load_library() -> ctypes.CDLL:
     if os.environ.get(SWITCH, "").lower() == "off":
         raise KernelError(f"switched off by {SWITCH}=off")
     try:
-        path = build_folder() / library_name()
-        if not path.exists():
-            compiler = find_compiler()
-            if compiler is None:
-                raise KernelError("no C++ compiler found; install g++ or name one with CXX")
-            compile_kernels(compiler, path)
-        library = ctypes.CDLL(str(path))
-    except OSError as error:
+        path = find_built(library_name())
+        library = _open_library(path) or _open_library(_compiled(path))
+    except (OSError, RuntimeError) as error:  # the latter where there is no home folder
         raise KernelError(str(error)) from error
+    if library is None:
+        raise KernelError(f"{path} cannot be loaded")
     if not library.kernels_are_fast():
         raise KernelError("this processor has no AVX2, without which they would be slower than torch")
     return library

@@ -26,6 +26,8 @@ def decay_at(update: int, decay: float) -> float:
 class MovingAverage(nn.Module):
     """The moving average of a classifier whose ``embedding`` is updated row by row.
 
+    The weights are where the classifier is; the counters stay on the CPU, in float64, which not every device has.
+
     Args:
         classifier: what is trained.
         decay: of each update after the warm-up.
@@ -55,10 +57,11 @@ class MovingAverage(nn.Module):
         average = self.module.get_parameter("embedding.weight")
         if rows is None:
             rows = torch.arange(len(current), device=current.device)
-        factors = torch.exp(self.logarithm - self.logarithm_of_row[rows]).to(current.dtype)[:, None]  # (U, 1)
-        values = current[rows]
-        average[rows] = values + factors * (average[rows] - values)
-        self.logarithm_of_row[rows] = self.logarithm
+        on_cpu = rows.cpu()
+        factors = torch.exp(self.logarithm - self.logarithm_of_row[on_cpu])[:, None]  # (U, 1)
+        # lerp is exact where the factor is 1, so that a second time changes nothing
+        average[rows] = torch.lerp(current[rows], average[rows], factors.to(current.dtype).to(current.device))
+        self.logarithm_of_row[on_cpu] = self.logarithm
 
     @torch.no_grad()
     def update(self, classifier: nn.Module, rows: Tensor) -> None:
@@ -75,5 +78,5 @@ class MovingAverage(nn.Module):
         torch._foreach_lerp_(averages, currents, 1 - decay)
         if decay > 0:  # rows that were not seen in the first update stand where they started, average and all
             self.logarithm += math.log(decay)
-        self.logarithm_of_row[rows] = self.logarithm
+        self.logarithm_of_row[rows.cpu()] = self.logarithm
         self.updates += 1

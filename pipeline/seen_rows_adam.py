@@ -21,7 +21,8 @@ class SeenRowsAdam(nn.Module):
     """Adam (Kingma and Ba 2015) on the rows that a step saw, with the others' missed steps made up for in time.
 
     Call :meth:`catch_up` before rows are read, :meth:`step` with their gradients. A module, so that checkpoints hold
-    its moments beside the weights.
+    its moments beside the weights. The moments are where the table is; the counters stay on the CPU, in float64, which
+    not every device has.
 
     Args:
         table: (V, E); updated in place.
@@ -60,14 +61,18 @@ class SeenRowsAdam(nn.Module):
         table = self._table[0]
         if rows is None:
             rows = torch.arange(len(table), device=table.device)
-        last = self.last_step[rows]
+        on_cpu = rows.cpu()
+        last = self.last_step[on_cpu]
         since = (self.steps - last)[:, None]  # (U, 1)
+        factors, first_decay, second_decay = (
+            factor.to(table.dtype).to(table.device)
+            for factor in (self.missed[last][:, None], self.betas[0] ** since, self.betas[1] ** since)
+        )
         first, second = self.first_moment[rows], self.second_moment[rows]  # (U, E)
-        factors = self.missed[last].to(table.dtype)[:, None]
         table[rows] -= factors * first / (second.sqrt() + self.epsilon)
-        self.first_moment[rows] = first * (self.betas[0] ** since).to(table.dtype)
-        self.second_moment[rows] = second * (self.betas[1] ** since).to(table.dtype)
-        self.last_step[rows] = self.steps
+        self.first_moment[rows] = first * first_decay
+        self.second_moment[rows] = second * second_decay
+        self.last_step[on_cpu] = self.steps
 
     @torch.no_grad()
     def step(self, rows: Tensor, gradients: Tensor, learning_rate: float) -> None:
@@ -85,9 +90,9 @@ class SeenRowsAdam(nn.Module):
         second = torch.lerp(self.second_moment[rows], gradients * gradients, 1 - second_decay)
         self.first_moment[rows] = first
         self.second_moment[rows] = second
-        self.last_step[rows] = steps
+        self.last_step[rows.cpu()] = steps
         second_correction = (1 - second_decay**steps) ** 0.5
         factor = learning_rate * second_correction / (1 - first_decay**steps)
         self._table[0][rows] -= factor * first / (second.sqrt_() + self.epsilon * second_correction)
         window = min(steps, REMEMBERED_STEPS)
-        self.missed[steps - window : steps] += factor * self._decays[-window:].to(self.missed.device)
+        self.missed[steps - window : steps] += factor * self._decays[-window:]

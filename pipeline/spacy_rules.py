@@ -22,7 +22,7 @@ from typing import Any
 from pipeline.artifacts import sha256_of_text, write_json_atomically
 from pipeline.chunk_rules import ASCII_PUNCTUATION, ChunkRules, FormsOfChunk
 from pipeline.errors import SentimentError
-from pipeline.kernel_library import build_folder
+from pipeline.kernel_library import find_built
 from pipeline.tokenizer_rules import RuleTokenizer, TokenizerRules
 
 RULES_FORMAT = 1
@@ -183,7 +183,7 @@ def read_known_rules(path: Path) -> KnownRules | None:
 def rules_path() -> Path | None:
     """Return where the rules of the installed spaCy are kept; None where there is no place, or spaCy has no version."""
     try:
-        return build_folder() / f"english-rules-{version('spacy')}-{RULES_FORMAT}.json"
+        return find_built(f"english-rules-{version('spacy')}-{RULES_FORMAT}.json")
     except (PackageNotFoundError, OSError, RuntimeError):  # the last: the user has no home
         return None
 

@@ -25,14 +25,14 @@ from pipeline.artifacts import (
     to_json,
     write_text_atomically,
 )
-from pipeline.checkpoints import CHECKPOINT_NAME, CheckpointFile, TrainingState
+from pipeline.checkpoints import CHECKPOINT_FORMAT, CHECKPOINT_NAME, CheckpointFile, TrainingState
 from pipeline.config import Recipe
 from pipeline.console import Console
 from pipeline.context_vectors import fill_from_contexts
 from pipeline.errors import SentimentError
+from pipeline.folded import obstacle
 from pipeline.inference import LAST_TRAINED_NAME
 from pipeline.interrupt import DeferredInterrupt
-from pipeline.kernel_library import kernel_problem
 from pipeline.model_folder import TrainedModel, write_model_folder
 from pipeline.torch_inference import best_device
 from pipeline.trainer import Trainer
@@ -158,10 +158,8 @@ def train_model(
         require_unchanged(vocabulary_folder, "vocab", words)
         trainer = Trainer(recipe, vectors, data, seed, best_device())
         checkpoint = CheckpointFile(folder / CHECKPOINT_NAME, run_identity(trainer, recipe, corpus, tokens, words))
-        if trainer.device.type == "cpu" and kernel_problem():
-            console.say(
-                f"train: without compiled kernels ({kernel_problem()}); torch's own GRU is several times slower"
-            )
+        if trainer.device.type == "cpu" and obstacle(recipe.model):
+            console.say(f"train: {obstacle(recipe.model)}; torch's own GRU is several times slower")
         resume(trainer, checkpoint, console)
         run_epochs(trainer, checkpoint, console, checkpoint_seconds)
         trained = finished_run(trainer, recipe, vocabulary, folder.name)
@@ -181,6 +179,7 @@ def run_identity(
 ) -> dict[str, Any]:
     """Return what makes a run this one and no other; a checkpoint of another is not resumed."""
     return {
+        "format": CHECKPOINT_FORMAT,
         "recipe": sha256_of_text(to_json(recipe.to_dict())),
         "seed": trainer.seed,
         "recurrence": trainer.recurrence(),

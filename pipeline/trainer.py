@@ -72,7 +72,8 @@ class Trainer:
         with torch.no_grad():
             classifier.embedding.weight.copy_(torch.from_numpy(vectors))
         self.classifier = classifier.to(device)
-        self.average = MovingAverage(self.classifier, self.settings.weight_average) if self._averages() else None
+        decay = self.settings.weight_average
+        self.average = MovingAverage(self.classifier, decay) if decay > 0 else None
         self.optimizer = self._optimizer()
         self.state = TrainingState()
         self.best: dict[str, Tensor] = {}
@@ -84,10 +85,7 @@ class Trainer:
         self._labels = data.labels[data.training_rows].astype(np.float32)
         self.steps_per_epoch = math.ceil(len(self._lengths) / self.settings.batch_size)
         steps = self.settings.epochs * self.steps_per_epoch
-        self.embedding_optimizer = SeenRowsAdam(self.classifier.embedding.weight, steps).to(device)
-
-    def _averages(self) -> bool:
-        return self.settings.weight_average > 0
+        self.embedding_optimizer = SeenRowsAdam(self.classifier.embedding.weight, steps)
 
     def _optimizer(self) -> torch.optim.Optimizer:
         """AdamW, which is Adam where the weight decay is 0, of all but the embeddings; those are never decayed."""
@@ -97,8 +95,9 @@ class Trainer:
 
     def _network(self, compiled: bool) -> TrainingNetwork:
         if compiled and self.device.type == "cpu" and folded_available(self.classifier.settings):
-            kernels = load_kernels(BFLOAT16 if self.low_precision else FLOAT32)
+            kernels = (load_kernels(BFLOAT16) if self.low_precision else None) or load_kernels(FLOAT32)
             if kernels is not None:
+                self.low_precision = kernels.kind is BFLOAT16
                 return CompiledNetwork(self.classifier, kernels, torch.get_num_threads())
         return PaddedNetwork(self.classifier, self.device, self.low_precision)
 

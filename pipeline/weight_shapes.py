@@ -40,6 +40,8 @@ def misfit(weights: Mapping[str, NDArray[Any]], settings: ModelSettings, vocabul
     table = weights.get(EMBEDDING)
     if table is None or table.ndim != 2:
         return f"no table {EMBEDDING}"
+    if settings.layers > len(weights):
+        return f"{len(weights)} arrays for {settings.layers} layers"
     expected = weight_shapes(settings, vocabulary_size, table.shape[1])
     found = {name: array.shape for name, array in weights.items()}
     for name in sorted(expected.keys() | found.keys()):

@@ -85,8 +85,9 @@ void pool(const Batch& batch, const Pooling& p, int threads) {
                 Vector<Stored> now = spread(Sum(time));
                 for (int64_t unit = 0; unit < p.size; unit += LANES) {
                     Vector<Stored> value = load(state + unit), best = load(maximum + unit);
-                    if (when) store(when + unit, value > best ? now : load(when + unit));
-                    store(maximum + unit, value > best ? value : best);
+                    auto higher = (value > best) | (value != value);  // what is no number is kept, not passed over
+                    if (when) store(when + unit, higher ? now : load(when + unit));
+                    store(maximum + unit, higher ? value : best);
                     store(sum + unit, load(sum + unit) + value);
                     store(attended + unit, load(attended + unit) + weight * value);
                 }

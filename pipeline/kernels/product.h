@@ -6,13 +6,13 @@
 
 #include "vectors.h"
 
-constexpr int PANEL_VECTORS = 4;                    // 64 columns of the result are worked on at once
+constexpr int PANEL_VECTORS = 4;                    // so many vectors of the result's columns are worked on at once
 constexpr int PANEL = PANEL_VECTORS * LANES;
 constexpr int DEPTH_BLOCK = 256;                    // tokens of a weight gradient that are packed at once
 
 inline int64_t padded(int64_t count, int64_t multiple) { return (count + multiple - 1) / multiple * multiple; }
 
-// out = even[0], odd[0], even[1], odd[1] ... of 16 numbers each.
+// out = even[0], odd[0], even[1], odd[1] ... of LANES numbers each.
 template <class Stored>
 inline void zip(const Stored* even, const Stored* odd, Stored* out) {
     for (int c = 0; c < LANES; c++) {
@@ -28,7 +28,7 @@ inline void zip(const Bfloat16* even, const Bfloat16* odd, Bfloat16* out) {
 }
 #endif
 
-// Round 16 numbers along the depth of one column and put each DEPTH of them to `to`, `stride` numbers apart.
+// Round LANES numbers along the depth of one column and put each DEPTH of them to `to`, `stride` numbers apart.
 template <class Stored>
 inline void scatter(const SumOf<Stored>* from, Stored* to, int64_t stride) {
     constexpr int DEPTH = Kind<Stored>::DEPTH;
@@ -37,7 +37,7 @@ inline void scatter(const SumOf<Stored>* from, Stored* to, int64_t stride) {
     for (int k = 0; k < LANES; k += DEPTH, to += stride) std::memcpy(to, rounded + k, DEPTH * sizeof(Stored));
 }
 
-// Pack a (depth, columns) matrix for `product`: panels of 64 columns; within one [k / DEPTH][column][k % DEPTH]. Both are
+// Pack a (depth, columns) matrix for `product`: panels of PANEL columns; within one [k / DEPTH][column][k % DEPTH]. Both are
 // multiples of 16. Element (k, c) stands at from[k * stride + c], or at from[c * stride + k] if `transposed`.
 template <class Stored>
 void pack(const SumOf<Stored>* from, int64_t stride, bool transposed, int64_t depth, int64_t columns, Stored* to) {
@@ -63,7 +63,7 @@ void pack(const SumOf<Stored>* from, int64_t stride, bool transposed, int64_t de
     }
 }
 
-// One register tile: `rows` <= ROWS rows of the left side times VECTORS * 16 packed columns. The left side's DEPTH
+// One register tile: `rows` <= ROWS rows of the left side times VECTORS * LANES packed columns. The left side's DEPTH
 // numbers of row i and depth k stand at left[i * left_stride + k / DEPTH * depth_stride].
 // start(row, vector) gives what each sum starts from; take(row, vector, sum) takes each result.
 template <int ROWS, int VECTORS, class Stored, class Start, class Take>
@@ -96,7 +96,7 @@ inline void with_vectors(int64_t vectors, Body body) {
 }
 
 // result (rows, columns) = left (rows, depth) x packed (depth, columns) [+ bias] [+ result].
-// depth must be a multiple of DEPTH; columns of the result beyond `columns` are not written when it is a multiple of 16.
+// depth must be a multiple of DEPTH, columns one of 16.
 template <class Stored>
 void product(const Stored* left, int64_t left_stride, int64_t rows, int64_t depth, const Stored* packed,
              int64_t columns, const SumOf<Stored>* bias, bool accumulate, Stored* result, int64_t result_stride,

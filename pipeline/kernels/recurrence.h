@@ -32,7 +32,6 @@ struct Direction {
     void* earlier;            // (tokens, hidden), Stored: the state before each token; null likewise
     const void* state_gradients;   // (tokens, state_stride), Stored
     void* gate_gradients;     // (tokens, 4 hidden), Stored: of n, r, z before their non-linearities, of q
-    const void* initial;      // (rows, hidden), Sum: the state before the first token; null for zeros
     const void* bytes;        // RecurrentBytes: the recurrent product in eight bits, in place of `recurrent`; or null
 };
 
@@ -43,7 +42,7 @@ inline int64_t position_of(const Batch& batch, const Direction& direction, int64
     return batch.offsets[time] + row;
 }
 
-// Pack W_hh (3 hidden, hidden) so that 16 units' r, z and q stand together: [unit / 16][k / DEPTH][gate][unit][k % DEPTH].
+// Pack W_hh (3 hidden, hidden) so that LANES units' r, z and q stand together: [unit / LANES][k / DEPTH][gate][unit][k % DEPTH].
 template <class Stored>
 void pack_recurrent(const SumOf<Stored>* weights, int64_t hidden, Stored* to) {
     constexpr int DEPTH = Kind<Stored>::DEPTH;
@@ -65,7 +64,7 @@ struct StoredProduct {
 
     static void round(Stored* to, Vector<Stored> state) { store(to, state); }
 
-    // Sums for 16 units from `unit` of up to TILE_ROWS rows, kept in registers meanwhile.
+    // Sums for LANES units from `unit` of up to TILE_ROWS rows, kept in registers meanwhile.
     void operator()(const Stored* operand, int64_t rows, int64_t unit, SumOf<Stored> (*out)[3][LANES]) const {
         constexpr int DEPTH = Kind<Stored>::DEPTH;
         const Stored* panel = weights + 3 * unit * hidden;
@@ -97,8 +96,6 @@ void run_forward(const Batch& batch, const Direction& d, const Product& product,
     using Sum = SumOf<Stored>;
     std::vector<Sum> state(size * hidden);
     std::vector<typename Product::Operand> operand(size * hidden), next(size * hidden);
-    if (d.initial)
-        std::copy_n(static_cast<const Sum*>(d.initial) + first * hidden, size * hidden, state.data());
     for (int64_t i = 0; i < size * hidden; i += LANES) Product::round(&operand[i], load(&state[i]));
     const Stored* gates = static_cast<const Stored*>(d.gates);
     std::vector<int64_t> positions(size);

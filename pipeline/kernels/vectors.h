@@ -121,7 +121,7 @@ inline void store(Bfloat16* to, Floats values) {
 }
 #endif
 
-// sum + a * b over the DEPTH numbers at `a`, against DEPTH numbers of each of the 16 columns at `b`.
+// sum + a * b over the DEPTH numbers at `a`, against DEPTH numbers of each of LANES columns at `b`.
 inline Floats multiply_add(Floats sum, const float* a, const float* b) { return sum + *a * load(b); }
 inline Doubles multiply_add(Doubles sum, const double* a, const double* b) { return sum + *a * load(b); }
 #if HAS_BFLOAT16
@@ -170,8 +170,8 @@ inline Floats exponential_of_multiple(Floats x, float factor) {  // exp(factor *
     return Floats(_mm512_scalef_ps(__m512(power_of_two<ROUGH>(y - Floats(n))), n));  // saturates to 0 and infinity
 #else
     const float round_to_integer = 12582912.0f;  // 1.5 * 2^23: what is left in the low bits of a sum is an integer
-    y = y > -126.0f ? y : spread(-126.0f);
-    y = y < 126.0f ? y : spread(126.0f);
+    y = y < -126.0f ? spread(-126.0f) : y;  // not a number stays so
+    y = y > 126.0f ? spread(126.0f) : y;
     Floats rounded = y + round_to_integer;
     using Bits = VectorOf<float>::bits;
     return Floats(Bits(power_of_two<ROUGH>(y - (rounded - round_to_integer))) + (Bits(rounded) << 23));
