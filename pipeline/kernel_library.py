@@ -14,6 +14,7 @@ import os
 import platform
 import shlex
 import shutil
+import struct
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ SIZE_MULTIPLE = 16
 """Sizes of states must be multiples of it."""
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-fno-math-errno", "-ffp-contract=fast", "-w")
+ELF_HEADER = struct.Struct("<40xQ10xHH2x")
+"""Of 64-bit ELF: where the section table starts, the size of an entry, their number."""
 THREADING_FLAGS = (("-fopenmp",), ())
 """Tried in order: without OpenMP the kernels run on one thread."""
 
@@ -183,8 +186,15 @@ def address(array: NDArray[Any] | None) -> int | None:
 
 
 def find_compiler() -> list[str] | None:
-    """Return the command of a C++ compiler: the one in ``CXX``, or a usual one; None where there is none."""
-    named = shlex.split(os.environ.get("CXX", ""))
+    """Return the command of a C++ compiler: the one in ``CXX``, or a usual one; None where there is none.
+
+    Raises:
+        KernelError: ``CXX`` cannot be read.
+    """
+    try:
+        named = shlex.split(os.environ.get("CXX", ""))
+    except ValueError as error:
+        raise KernelError(f"CXX is no command line ({error})") from error
     if named:
         return named if shutil.which(named[0]) else None
     return next(([path] for path in map(shutil.which, COMPILERS) if path), None)
@@ -267,10 +277,25 @@ def _compiled(path: Path) -> Path:
     return target
 
 
+def _is_whole(path: Path) -> bool:
+    """Say whether an ELF file reaches to the end of its section table, its last part; a shorter one may kill us.
+
+    Of other formats nothing is known; the loader may refuse them.
+    """
+    with path.open("rb") as stream:
+        header = stream.read(ELF_HEADER.size)
+    if not header.startswith(b"\x7fELF"):
+        return True
+    if len(header) < ELF_HEADER.size:
+        return False
+    start, entry_size, entries = ELF_HEADER.unpack(header)
+    return path.stat().st_size >= int(start + entry_size * entries)
+
+
 def _open_library(path: Path) -> ctypes.CDLL | None:
     """Return the library; None where there is none, or a damaged one."""
     try:
-        return ctypes.CDLL(str(path)) if path.exists() else None
+        return ctypes.CDLL(str(path)) if path.exists() and _is_whole(path) else None
     except OSError:
         return None
 
@@ -286,7 +311,7 @@ def load_library() -> ctypes.CDLL:
         raise KernelError(f"switched off by {SWITCH}=off")
     try:
         path = find_built(library_name())
-        library = _open_library(path) or _open_library(_compiled(path))
+        library = _open_library(path) or _open_library(build_folder() / path.name) or _open_library(_compiled(path))
     except (OSError, RuntimeError) as error:  # the latter where there is no home folder
         raise KernelError(str(error)) from error
     if library is None:

@@ -103,9 +103,10 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, quiet: Console) -> Works
 
 @pytest.fixture(scope="session")
 def tiny_recipe() -> Recipe:
+    """A recipe that trains in a blink, of a size that the compiled kernels compute."""
     values = {
-        "model": {"hidden_size": 6, "pooling": ["max", "mean", "attention"], "embedding_dropout": 0.2},
-        "training": {"epochs": 3, "batch_size": 16, "learning_rate": 0.02, "weight_average": 0.9, "patience": 3},
+        "model": {"hidden_size": 16, "pooling": ["max", "mean", "attention"], "embedding_dropout": 0.2},
+        "training": {"epochs": 3, "batch_size": 16, "learning_rate": 0.05, "weight_average": 0.9, "patience": 3},
     }
     return recipe_from_dict(values, "tiny", "tests")
 

@@ -98,7 +98,7 @@ def test_the_version_is_printed() -> None:
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_resumable_state_and_exits_130(workspace: Workspace, tmp_path: Path) -> None:
     recipe = tmp_path / "long.toml"
-    recipe.write_text("[model]\nhidden_size = 4\n[training]\nepochs = 100000\npatience = 100000\n")
+    recipe.write_text("[model]\nhidden_size = 16\n[training]\nepochs = 100000\npatience = 100000\n")
     models = workspace.root / "models"
     command = [sys.executable, "-m", "pipeline", "--data-dir", str(workspace.root), "train", "--recipe", str(recipe)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)

@@ -8,10 +8,19 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.compiled_layers import (
+    CompiledGRU,
+    DirectionWeights,
+    FoldedInputs,
+    Workspace,
+    narrowed,
+    widened,
+)
 from pipeline.config import ModelSettings
 from pipeline.folded import FoldedClassifier, folded_available
 from pipeline.kernel_library import BFLOAT16, FLOAT32, StoredKind, load_kernels
 from pipeline.model import SentimentClassifier
+from pipeline.time_major import TimeMajorBatch, time_major
 from pipeline.torch_inference import compute_logits
 
 pytestmark = pytest.mark.skipif(load_kernels() is None, reason="no compiled kernels")
@@ -70,18 +79,83 @@ def test_eight_bits_stay_near_and_are_used(settings: ModelSettings) -> None:
     assert not np.array_equal(in_eight_bits, folded_of(classifier, BFLOAT16).logits(reviews()))
 
 
+def emulated_states(
+    gates: np.ndarray, recurrent: np.ndarray, bias: np.ndarray, batch: TimeMajorBatch, *, eight_bits: bool = True
+) -> np.ndarray:
+    """The states after each token, (N, H), from the gates' tables (V, 3H), W_hh (3H, H) and its bias of n, (H,)."""
+    levels = 127.0 if eight_bits else 1e9
+    hidden = recurrent.shape[1]
+    largest = np.abs(recurrent).max(axis=1)  # (3H,)
+    whole_weights = np.rint(recurrent * (levels / largest)[:, None])
+    state = np.zeros((len(batch.lengths), hidden))
+    states = np.empty((len(batch.token_ids), hidden))
+    for start, stop in zip(batch.offsets[:-1], batch.offsets[1:], strict=True):
+        earlier = state[: stop - start]
+        products = np.rint(earlier * levels) @ whole_weights.T * (largest / levels**2)
+        r, z, q = np.split(products, 3, axis=1)
+        x_r, x_z, x_n = np.split(gates[batch.token_ids[start:stop]], 3, axis=1)
+        reset, update = 1 / (1 + np.exp(-x_r - r)), 1 / (1 + np.exp(-x_z - z))
+        new = np.tanh(x_n + reset * (q + bias))
+        state[: stop - start] = states[start:stop] = new + update * (earlier - new)
+    return states
+
+
 @needs_eight_bits
-def test_a_recurrence_of_whole_steps_is_exact_in_eight_bits() -> None:
-    classifier = classifier_of(NETWORKS["one direction"])
-    with torch.no_grad():  # weights that eight bits hold: multiples of 1/127 of the largest in each row, which is 1
-        recurrent = classifier.layers[0].forward_gru.weight_hh_l0
-        recurrent.copy_(torch.randint(-127, 128, recurrent.shape) / 127)
-        recurrent[:, 0] = 1.0
-    short = [review[:1] for review in reviews() if len(review)]  # the state before the first token is exactly 0
-    expected = folded_of(classifier, BFLOAT16).logits(short)
-    np.testing.assert_allclose(
-        folded_of(classifier, BFLOAT16, eight_bits=True).logits(short), expected, rtol=0, atol=1e-6
-    )
+@pytest.mark.parametrize("hidden", [16, 48])
+def test_the_recurrence_in_eight_bits_rounds_states_and_weights_and_nothing_else(hidden: int) -> None:
+    kernels = load_kernels(BFLOAT16)
+    assert kernels is not None
+    generator = np.random.default_rng(5)
+    recurrent = generator.normal(size=(3 * hidden, hidden)) * generator.uniform(0.1, 1.0, size=(3 * hidden, 1))
+    recurrent *= 1.2 / np.sqrt(hidden)
+    recurrent[np.arange(3 * hidden), generator.integers(0, hidden, 3 * hidden)] *= 12  # makes each row's steps coarse
+    no_input, biases = np.empty((3 * hidden, 0)), generator.normal(size=(2, 3 * hidden))
+    weights = DirectionWeights(*(part.astype(np.float32) for part in (no_input, recurrent, *biases)))
+    tables = narrowed(kernels, generator.normal(size=(200, 3 * hidden)).astype(np.float32))
+    batch = time_major([generator.integers(0, 200, size=length).astype(np.int32) for length in [7, 2, 5, 1, 6] * 4])
+    layer = CompiledGRU(kernels, [weights], Workspace(), "layer", threads=1)
+    layer.use_bytes()
+    states = widened(kernels, layer.forward_folded(batch, FoldedInputs([tables])))
+
+    gates, bias = widened(kernels, tables), weights.recurrent_bias[2 * hidden :]
+
+    def expected(recurrent: np.ndarray, **how: bool) -> np.ndarray:
+        exact = emulated_states(gates, recurrent, bias, batch, **how).astype(np.float32)
+        return widened(kernels, narrowed(kernels, exact))
+
+    def difference(recurrent: np.ndarray, **how: bool) -> float:
+        return float(np.sqrt(np.mean((states - expected(recurrent, **how)) ** 2)))
+
+    # Most states are the very same; where rounding fell the other way, a step of 1/127 shows from there on.
+    np.testing.assert_allclose(states, expected(recurrent), rtol=0, atol=2e-2)
+    assert difference(recurrent) < 1e-3
+    assert difference(recurrent, eight_bits=False) > 2e-3  # the rounding shows,
+    assert difference(np.roll(recurrent, 1, axis=1)) > 0.1  # and so would another order of the bytes,
+    assert difference(np.roll(recurrent, 1, axis=0)) > 0.1  # or of the rows,
+    assert difference(recurrent * 0.9) > 1e-2  # or another factor
+
+
+@pytest.mark.parametrize("pooling", ["max", "mean", "attention", "last"])
+@pytest.mark.parametrize(
+    ("kind", "eight_bits"),
+    [
+        (FLOAT32, False),
+        pytest.param(BFLOAT16, False, marks=needs_bfloat16),
+        pytest.param(BFLOAT16, True, marks=needs_eight_bits),
+    ],
+)
+def test_what_is_no_number_is_not_passed_over(kind: StoredKind, eight_bits: bool, pooling: str) -> None:
+    classifier = classifier_of(ModelSettings(32, pooling=(pooling,)))
+    given = [review for review in reviews() if len(review)]
+    with torch.no_grad():
+        classifier.embedding.weight[7, 3] = torch.nan
+    logits = folded_of(classifier, kind, eight_bits=eight_bits).logits(given)
+    assert np.isnan(logits).tolist() == [7 in review for review in given]
+    for weight in ("weight_hh_l0", "bias_hh_l0"):
+        spoilt = classifier_of(classifier.settings)
+        with torch.no_grad():
+            spoilt.layers[0].forward_gru.get_parameter(weight)[-1] = torch.nan
+        assert np.isnan(folded_of(spoilt, kind, eight_bits=eight_bits).logits(given)).all()
 
 
 @pytest.mark.parametrize(

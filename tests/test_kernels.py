@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import platform
+import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,12 +26,13 @@ from pipeline.compiled_layers import (
     seen_words,
 )
 from pipeline.config import ModelSettings
-from pipeline.kernel_library import BFLOAT16, FLOAT32, FLOAT64, StoredKind, load_kernels
+from pipeline.kernel_library import BFLOAT16, FLOAT32, FLOAT64, Kernels, StoredKind, find_compiler, load_kernels
 from pipeline.model import SentimentClassifier
 from pipeline.padding import pad
 from pipeline.time_major import time_major
 
 pytestmark = pytest.mark.skipif(load_kernels() is None, reason=f"no kernels: {kernel_library.kernel_problem()}")
+needs_bfloat16 = pytest.mark.skipif(load_kernels(BFLOAT16) is None, reason="the processor has no bfloat16 products")
 
 VOCABULARY = 40
 GRADIENT_PARTS = ("of_input", "recurrent", "input_bias", "recurrent_bias")
@@ -67,9 +72,11 @@ def torch_case(hidden: int, size: int, lengths: list[int], layers: int, bidirect
     return Case(classifier, sequences, pooled.detach().numpy(), gradient.numpy())
 
 
-def compiled_results(case: Case, kind: StoredKind, threads: int) -> dict[str, np.ndarray]:
+def compiled_results(
+    case: Case, kind: StoredKind, threads: int, kernels: Kernels | None = None
+) -> dict[str, np.ndarray]:
     """The pooled states, longest review first, and every gradient, by name."""
-    kernels = load_kernels(kind)
+    kernels = kernels or load_kernels(kind)
     assert kernels is not None
     workspace = Workspace()
     batch = time_major(case.sequences)
@@ -156,7 +163,7 @@ def test_float32_is_as_exact_as_float32_allows() -> None:
     assert largest_error(compiled_results(case, FLOAT32, 2), torch_results(case)) < 1e-4
 
 
-@pytest.mark.skipif(load_kernels(BFLOAT16) is None, reason="the processor has no bfloat16 products")
+@needs_bfloat16
 def test_bfloat16_is_near_but_for_ties_of_the_maximum() -> None:
     case = torch_case(64, 50, [40, 3, 17, 90, 1, 60], 1, True, seed=3)
     size = case.pooled.shape[1] // 3
@@ -169,7 +176,7 @@ def test_bfloat16_is_near_but_for_ties_of_the_maximum() -> None:
     assert largest_error(compiled_results(case, BFLOAT16, 2), torch_results(case)) < 3e-2
 
 
-@pytest.mark.parametrize("kind", [FLOAT32, FLOAT64])
+@pytest.mark.parametrize("kind", [FLOAT32, FLOAT64, pytest.param(BFLOAT16, marks=needs_bfloat16)])
 def test_threads_change_no_bit(kind: StoredKind) -> None:
     case = torch_case(48, 20, list(range(1, 150)), 1, True, seed=5)
     one, three = compiled_results(case, kind, 1), compiled_results(case, kind, 3)
@@ -195,17 +202,33 @@ def test_embedding_dropout_keeps_the_scale_and_matches_its_gradient() -> None:
     assert np.allclose(embedding.backward(gradients, seen, random, 64, 20), expected, rtol=0, atol=1e-12)
 
 
-def test_without_a_compiler_the_reason_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(kernel_library, "build_folder", lambda: tmp_path)
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(kernel_library.KernelError, match=r"no C\+\+ compiler found"):
-        kernel_library.load_library.__wrapped__()
-    monkeypatch.setenv(kernel_library.SWITCH, "off")
-    with pytest.raises(kernel_library.KernelError, match="SENTIMENT_KERNELS=off"):
-        kernel_library.load_library.__wrapped__()
-
-
-def test_a_compiler_that_fails_leaves_no_library(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(kernel_library.KernelError, match="failed"):
-        kernel_library.compile_kernels("false", tmp_path / "kernels.so")
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the flag is for x86-64")
+@pytest.mark.skipif(find_compiler() is None, reason="no C++ compiler")
+def test_a_processor_without_avx512_gets_the_same_results(tmp_path: Path) -> None:
+    compiler = find_compiler()
+    assert compiler is not None
+    path = tmp_path / "kernels.so"
+    source = kernel_library.SOURCE_FOLDER / kernel_library.MAIN_SOURCE
+    threading = kernel_library.THREADING_FLAGS[0]
+    command = [*compiler, *kernel_library.FLAGS, "-march=haswell", *threading, str(source), "-o", str(path)]
+    subprocess.run(command, check=True)
+    library = ctypes.CDLL(str(path))
+    assert library.kernels_are_fast()
+    assert not library.kernels_have_bfloat16()
+    for hidden, layers, bidirectional in [(16, 1, False), (48, 2, True), (80, 1, True)]:
+        case = torch_case(hidden, 21, [40, 3, 17, 30, 1, 22, *range(1, 70)], layers, bidirectional, seed=hidden)
+        expected = torch_results(case)
+        for kind, bound in [(FLOAT64, 1e-9), (FLOAT32, 1e-4)]:
+            kernels = Kernels(library, kind)
+            one, three = (compiled_results(case, kind, threads, kernels) for threads in (1, 3))
+            assert largest_error(one, expected) < bound
+            assert all(np.array_equal(one[name], three[name]) for name in one)
+            assert not Kernels(library, kind).has_int8
+    with torch.no_grad():
+        case.classifier.layers[0].forward_gru.weight_hh_l0[0, 0] = torch.nan
+    for kind in (FLOAT64, FLOAT32):
+        pooled = compiled_results(case, kind, 1, Kernels(library, kind))["pooled"].reshape(-1, 3, 2, 80)
+        assert np.isnan(pooled[:, :2, 0, 0]).all()  # maximum and mean of the unit
+        assert np.isnan(pooled[:, 2]).all()  # attention reads all units
+        assert not np.isnan(pooled[:, :2, 1]).any()  # the other direction

@@ -11,7 +11,7 @@ import pytest
 
 RECIPE = """description = "for the test of kills"
 [model]
-hidden_size = 8
+hidden_size = 16
 [training]
 epochs = 3
 batch_size = 64

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from pipeline.padding import pad
 from pipeline.config import ModelSettings, Pooling
 from pipeline.gru import GRULayer, reverse_within_length
 from pipeline.model import SentimentClassifier
+from pipeline.padding import pad
 
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=5)
 

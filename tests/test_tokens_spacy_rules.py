@@ -39,7 +39,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from pipeline import spacy_rules
-spacy_rules.build_folder = lambda: Path(sys.argv[1])
+spacy_rules.find_built = lambda name: Path(sys.argv[1]) / name
 from pipeline.chunk_tokenizer import ChunkTokenizer
 print(list(ChunkTokenizer(str)(["Déjà vu: it's great:), isn't it?"])))
 ChunkTokenizer(len).token_id_arrays(["a film"])
@@ -50,7 +50,7 @@ print([name for name in ("spacy", "torch", "pyarrow") if name in sys.modules])
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the rules are kept, instead of in the package."""
-    monkeypatch.setattr(spacy_rules, "build_folder", lambda: tmp_path)
+    monkeypatch.setattr(spacy_rules, "find_built", lambda name: tmp_path / name)
     return tmp_path
 
 
@@ -150,9 +150,9 @@ def test_without_a_place_the_rules_are_worked_out_in_each_process(
 
     file = tmp_path / "file"
     file.touch()
-    monkeypatch.setattr(spacy_rules, "build_folder", lambda: file)
+    monkeypatch.setattr(spacy_rules, "find_built", lambda name: file / name)
     if trouble != "a folder that takes nothing":
-        monkeypatch.setattr(spacy_rules, "build_folder" if trouble == "no folder" else "version", refuse)
+        monkeypatch.setattr(spacy_rules, "find_built" if trouble == "no folder" else "version", refuse)
     for times in (1, 2):
         forget()
         assert known_rules() == known_rules() == KNOWN

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from pipeline.config import Recipe
 from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.inference import SentimentModel
+from pipeline.kernel_library import BFLOAT16, FLOAT32, StoredKind, load_kernels
 from pipeline.model_folder import render_model_card
 from pipeline.splits import held_out_rows
 from pipeline.train import train_model
@@ -48,23 +50,63 @@ def test_it_learns_what_word_order_says(trained_model: Path) -> None:
     assert np.mean((probabilities >= 0.5) == np.asarray([label for _, label in reviews])) > 0.9
 
 
-def test_a_seed_gives_the_same_weights_twice(
-    trained_model: Path, workspace: Workspace, tiny_recipe: Recipe, tmp_path: Path
-) -> None:
-    assert weights_of(run_training(workspace, tiny_recipe, tmp_path)) == weights_of(trained_model)
-    assert weights_of(run_training(workspace, tiny_recipe, tmp_path, seed=2)) != weights_of(trained_model)
+PATHS: dict[str, tuple[int, str, StoredKind | None]] = {
+    "compiled kernels, float32": (16, "float32", FLOAT32),
+    "compiled kernels, bfloat16": (16, "bfloat16", BFLOAT16),
+    "torch.nn.GRU, float32": (6, "float32", None),  # a size that the kernels leave to torch
+}
+"""What computes the recurrence, with the hidden size and the precision that lead there and the kernels needed."""
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A recipe and the weights of a run of it that nothing disturbed."""
+
+    recipe: Recipe
+    weights: str
+
+
+@pytest.fixture(scope="module", params=PATHS)
+def undisturbed(
+    request: pytest.FixtureRequest, workspace: Workspace, tiny_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory
+) -> Undisturbed:
+    hidden_size, precision, kind = PATHS[request.param]
+    if kind is not None and load_kernels(kind) is None:
+        pytest.skip(f"no kernels for {kind.name}")
+    recipe = dataclasses.replace(
+        tiny_recipe,
+        model=dataclasses.replace(tiny_recipe.model, hidden_size=hidden_size),
+        training=dataclasses.replace(tiny_recipe.training, precision=precision),
+    )
+    folder = run_training(workspace, recipe, tmp_path_factory.mktemp("undisturbed"))
+    training = json.loads((folder / "config.json").read_text())["training"]
+    if training["device"] == "cpu":
+        assert training["recurrence"] == request.param
+    return Undisturbed(recipe, weights_of(folder))
+
+
+def test_a_seed_gives_the_same_weights_twice(undisturbed: Undisturbed, workspace: Workspace, tmp_path: Path) -> None:
+    assert weights_of(run_training(workspace, undisturbed.recipe, tmp_path)) == undisturbed.weights
+    assert weights_of(run_training(workspace, undisturbed.recipe, tmp_path, seed=2)) != undisturbed.weights
 
 
 class PowerCut(BaseException):
     """Stands for SIGKILL inside the test process: nothing catches it, nothing is saved on its way."""
 
 
-@pytest.mark.parametrize("steps_before", [1, 4, 7, 8, 14, 19])
+@pytest.mark.parametrize(
+    ("undisturbed", "steps_before"),
+    [
+        (path, steps)
+        for path, cuts in zip(PATHS, [[1, 4, 7, 8, 14, 19], [4, 7, 19], [4, 7, 19]], strict=True)
+        for steps in cuts
+    ],
+    indirect=["undisturbed"],
+)
 def test_resume_equals_uninterrupted(
     steps_before: int,
-    trained_model: Path,
+    undisturbed: Undisturbed,
     workspace: Workspace,
-    tiny_recipe: Recipe,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -77,11 +119,11 @@ def test_resume_equals_uninterrupted(
 
     monkeypatch.setattr(trainer.Trainer, "train_on", cut_short)
     with pytest.raises(PowerCut):
-        run_training(workspace, tiny_recipe, tmp_path, seconds=0.0)
+        run_training(workspace, undisturbed.recipe, tmp_path, seconds=0.0)
     monkeypatch.undo()
     assert (tmp_path / "tiny-tiny-s1" / CHECKPOINT_NAME).exists()
-    resumed = run_training(workspace, tiny_recipe, tmp_path)
-    assert weights_of(resumed) == weights_of(trained_model)
+    resumed = run_training(workspace, undisturbed.recipe, tmp_path)
+    assert weights_of(resumed) == undisturbed.weights
     assert not (resumed / CHECKPOINT_NAME).exists()
 
 
@@ -105,14 +147,13 @@ run_training(Workspace(root), recipe, models, seconds=0.0)
 
 
 @pytest.mark.slow
-def test_kill_minus_nine_and_resume(
-    trained_model: Path, workspace: Workspace, tiny_recipe: Recipe, tmp_path: Path
-) -> None:
-    arguments = [str(workspace.root), str(tmp_path), json.dumps(tiny_recipe.to_dict())]
+def test_kill_minus_nine_and_resume(undisturbed: Undisturbed, workspace: Workspace, tmp_path: Path) -> None:
+    arguments = [str(workspace.root), str(tmp_path), json.dumps(undisturbed.recipe.to_dict())]
     killed = subprocess.run([sys.executable, "-c", KILLED_RUN, *arguments], check=False, env={**os.environ})
     assert killed.returncode == -signal.SIGKILL
+    assert (tmp_path / "tiny-tiny-s1" / CHECKPOINT_NAME).exists()
     assert not (tmp_path / "tiny-tiny-s1" / "config.json").exists()
-    assert weights_of(run_training(workspace, tiny_recipe, tmp_path)) == weights_of(trained_model)
+    assert weights_of(run_training(workspace, undisturbed.recipe, tmp_path)) == undisturbed.weights
 
 
 def test_a_checkpoint_of_another_recipe_is_not_resumed(
