@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.report import findings_table
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REFERENCE = sorted((ROOT / "reports" / "reference").glob("*/metrics.json"))
@@ -47,6 +49,32 @@ def test_the_baselines_are_those_beside_the_first_seed() -> None:
     for entry in metrics["baselines"].values():
         low, high = entry["accuracy_interval"]
         assert table_row(entry["title"])[1:3] == [f"{entry['accuracy']:.4f}", f"{low:.4f} to {high:.4f}"]
+
+
+def test_each_ratio_of_speed_is_the_benchmarks() -> None:
+    findings = json.loads((ROOT / "reports/benchmark.json").read_text(encoding="utf-8"))["findings"]
+    measured = set(findings_table(findings)[2:])
+    start = README.index("## Speed")
+    rows = [line for line in README[start : README.index("\n## ", start)].splitlines() if line.startswith("| ")][2:]
+    assert rows
+    for row in rows:
+        assert row in measured, row
+
+
+def test_the_rates_of_speed_are_the_benchmarks() -> None:
+    sections = json.loads((ROOT / "reports/benchmark.json").read_text(encoding="utf-8"))["sections"]
+
+    def median(section: str, name: str) -> float:
+        return float(sections[section]["measures"][name]["median"])
+
+    text = " ".join(README.split())
+    assert f"{median('training', 'ours, reviews/s'):,.0f} reviews a second are trained on" in text
+    scored = f"{median('scoring', 'ours, seconds'):.1f} s with "
+    scored += f"{median('scoring', 'ours, peak memory of the process tree'):.0f} MiB"
+    assert f"the 25,000 test reviews are scored in {scored}" in text
+    million = f"{median('growth', '1,000,000 rows, seconds'):.0f} s with "
+    million += f"{median('growth', '1,000,000 rows, peak memory of the process tree'):.0f} MiB"
+    assert f"a million rows in {million}" in text
 
 
 def test_every_file_of_the_tree_exists() -> None:
