@@ -6,7 +6,7 @@ Read the package in the order the data flows:
 2. ``tokens``, ``chunk_tokenizer``, ``chunk_rules`` (``tokenizer_rules``, ``spacy_rules``), ``chunk_kernel``
 3. ``vocabulary``, ``vectors``, ``glove_download``
 4. ``batches``, ``padding``, ``gru``, ``model``; on compiled kernels: ``kernel_library`` (``kernels/``), ``time_major``,
-   ``compiled_layers``
+   ``workspace``, ``packing``, ``compiled_embedding``, ``compiled_gru``, ``compiled_pooling``
 5. ``training_data``, ``context_vectors``, ``training_networks``, ``seen_rows_adam``, ``moving_average``, ``trainer``,
    ``checkpoints``, ``train``, ``model_folder``
 6. ``folded``, ``torch_inference``, ``inference``, ``evaluate``, ``metrics``, ``baselines``, ``plots``, ``report``

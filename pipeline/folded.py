@@ -14,22 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.batches import batches_by_length
-from pipeline.compiled_layers import (
-    AttentionWeights,
-    CompiledGRU,
-    CompiledPooling,
-    DirectionWeights,
-    FoldedInputs,
-    Workspace,
-)
+from pipeline.compiled_embedding import CompiledEmbedding
+from pipeline.compiled_gru import CompiledGRU, DirectionWeights
+from pipeline.compiled_pooling import AttentionWeights, CompiledPooling
 from pipeline.config import ModelSettings
-from pipeline.kernel_library import SIZE_MULTIPLE, Kernels, StoredKind, kernel_problem, load_kernels
+from pipeline.kernel_library import FLOAT32, FLOAT64, SIZE_MULTIPLE, Kernels, StoredKind, kernel_problem, load_kernels
+from pipeline.packing import narrowed
 from pipeline.time_major import time_major
+from pipeline.workspace import Array, Workspace
 
 MAX_TOKENS_PER_BATCH = 16_384
 """Reviews x longest review: its states and gates stay in the last-level cache."""
-
-Array = NDArray[Any]
 
 
 def obstacle(settings: ModelSettings) -> str:
@@ -51,6 +46,33 @@ def direction_weights(weights: Mapping[str, Array], layer: int, name: str, sums:
     return DirectionWeights(
         *(np.ascontiguousarray(weights[f"layers.{layer}.{name}.{part}"], dtype=sums) for part in parts)
     )
+
+
+def gates_of_words(kernels: Kernels, table: Array, weights: list[DirectionWeights], threads: int) -> list[Array]:
+    """Fold an embedding table into the input weights: the input's share of the gates of every word, biases included.
+
+    The product is computed in single precision at least and rounded once.
+
+    Args:
+        kernels: for the kind of number that the result holds.
+        table: (V, E), in the ``sums`` type.
+        weights: of each direction.
+        threads: of each call.
+
+    Returns:
+        for each direction (V, 3H), stored numbers.
+    """
+    exact = load_kernels(FLOAT64 if kernels.kind is FLOAT64 else FLOAT32)
+    assert exact is not None
+    no_dropout = np.zeros(1, dtype=np.uint8)
+    embedding = CompiledEmbedding(exact, Workspace(), threads)
+    inputs = embedding.forward(table, np.arange(len(table), dtype=np.int32), no_dropout, 0)
+    layer = CompiledGRU(exact, weights, Workspace(), "fold", threads)
+    folded = []
+    for direction in weights:
+        gates = np.empty((len(table), len(direction.of_input)), dtype=exact.kind.stored)
+        folded.append(narrowed(kernels, layer.gates(inputs, direction, gates)))
+    return folded
 
 
 class FoldedClassifier:
@@ -77,7 +99,7 @@ class FoldedClassifier:
             [direction_weights(weights, layer, name, sums) for name in names] for layer in range(settings.layers)
         ]
         table = np.ascontiguousarray(weights["embedding.weight"], dtype=sums)  # (V, E)
-        self._inputs = FoldedInputs.of_table(kernels, table, self._weights[0], threads)
+        self._gates_of_word = gates_of_words(kernels, table, self._weights[0], threads)
         self._attention = None
         if "attention" in settings.pooling:
             self._attention = AttentionWeights(
@@ -148,7 +170,7 @@ class FoldedClassifier:
     def _logits_of_batch(self, sequences: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
         batch = time_major(sequences)
         layers, pooling = self._layers()
-        states = layers[0].forward_folded(batch, self._inputs)  # (N, S)
+        states = layers[0].forward_folded(batch, self._gates_of_word)  # (N, S)
         for layer in layers[1:]:
             states = layer.forward(batch, states, training=False)
         summaries = pooling.forward(batch, states, training=False)

@@ -16,23 +16,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.compiled_layers import (
-    AttentionWeights,
-    CompiledEmbedding,
-    CompiledGRU,
-    CompiledPooling,
-    DirectionWeights,
-    SeenWords,
-    Summaries,
-    Workspace,
-    seen_words,
-)
+from pipeline.compiled_embedding import CompiledEmbedding, SeenWords, seen_words
+from pipeline.compiled_gru import CompiledGRU, DirectionWeights
+from pipeline.compiled_pooling import AttentionWeights, CompiledPooling, Summaries
 from pipeline.gru import GRULayer
 from pipeline.kernel_library import Kernels
 from pipeline.model import SentimentClassifier
 from pipeline.padding import pad
 from pipeline.special_tokens import PAD_ID, UNKNOWN_ID
 from pipeline.time_major import TimeMajorBatch, time_major
+from pipeline.workspace import Workspace
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.compiled_layers import (
-    CompiledGRU,
-    DirectionWeights,
-    FoldedInputs,
-    Workspace,
-    narrowed,
-    widened,
-)
+from pipeline.compiled_gru import CompiledGRU, DirectionWeights
 from pipeline.config import ModelSettings
 from pipeline.folded import FoldedClassifier, folded_available
 from pipeline.kernel_library import BFLOAT16, FLOAT32, StoredKind, load_kernels
 from pipeline.model import SentimentClassifier
+from pipeline.packing import narrowed, widened
 from pipeline.time_major import TimeMajorBatch, time_major
 from pipeline.torch_inference import compute_logits
+from pipeline.workspace import Workspace
 
 pytestmark = pytest.mark.skipif(load_kernels() is None, reason="no compiled kernels")
 needs_bfloat16 = pytest.mark.skipif(load_kernels(BFLOAT16) is None, reason="no bfloat16 products here")
@@ -115,7 +110,7 @@ def test_the_recurrence_in_eight_bits_rounds_states_and_weights_and_nothing_else
     batch = time_major([generator.integers(0, 200, size=length).astype(np.int32) for length in [7, 2, 5, 1, 6] * 4])
     layer = CompiledGRU(kernels, [weights], Workspace(), "layer", threads=1)
     layer.use_bytes()
-    states = widened(kernels, layer.forward_folded(batch, FoldedInputs([tables])))
+    states = widened(kernels, layer.forward_folded(batch, [tables]))
 
     gates, bias = widened(kernels, tables), weights.recurrent_bias[2 * hidden :]
 

@@ -15,21 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import kernel_library
-from pipeline.compiled_layers import (
-    AttentionWeights,
-    CompiledEmbedding,
-    CompiledGRU,
-    CompiledPooling,
-    DirectionWeights,
-    Summaries,
-    Workspace,
-    seen_words,
-)
+from pipeline.compiled_embedding import CompiledEmbedding, seen_words
+from pipeline.compiled_gru import CompiledGRU, DirectionWeights
+from pipeline.compiled_pooling import AttentionWeights, CompiledPooling, Summaries
 from pipeline.config import ModelSettings
 from pipeline.kernel_library import BFLOAT16, FLOAT32, FLOAT64, Kernels, StoredKind, find_compiler, load_kernels
 from pipeline.model import SentimentClassifier
 from pipeline.padding import pad
 from pipeline.time_major import time_major
+from pipeline.workspace import Workspace
 
 pytestmark = pytest.mark.skipif(load_kernels() is None, reason=f"no kernels: {kernel_library.kernel_problem()}")
 needs_bfloat16 = pytest.mark.skipif(load_kernels(BFLOAT16) is None, reason="the processor has no bfloat16 products")
