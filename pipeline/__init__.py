@@ -9,7 +9,8 @@ Read the package in the order the data flows:
    ``workspace``, ``packing``, ``compiled_embedding``, ``compiled_gru``, ``compiled_pooling``
 5. ``training_data``, ``context_vectors``, ``training_networks``, ``seen_rows_adam``, ``moving_average``, ``trainer``,
    ``checkpoints``, ``train``, ``model_folder``
-6. ``folded``, ``torch_inference``, ``inference``, ``evaluate``, ``metrics``, ``baselines``, ``plots``, ``report``
+6. ``scoring_precision``, ``folded``, ``torch_inference``, ``inference``, ``evaluate``, ``metrics``, ``baselines``,
+   ``plots``, ``report``
 7. ``tables``, ``overlap``, ``score`` (``score_windows``, ``score_summary``), ``csv_output``
 
 ``cli`` holds one command for each stage; ``config``, ``artifacts``, ``console`` and ``errors`` serve them all.

@@ -18,8 +18,9 @@ from pipeline.compiled_embedding import CompiledEmbedding
 from pipeline.compiled_gru import CompiledGRU, DirectionWeights
 from pipeline.compiled_pooling import AttentionWeights, CompiledPooling
 from pipeline.config import ModelSettings
-from pipeline.kernel_library import FLOAT32, FLOAT64, SIZE_MULTIPLE, Kernels, StoredKind, kernel_problem, load_kernels
+from pipeline.kernel_library import BFLOAT16, FLOAT32, FLOAT64, SIZE_MULTIPLE, Kernels, kernel_problem, load_kernels
 from pipeline.packing import narrowed
+from pipeline.scoring_precision import PRECISIONS
 from pipeline.time_major import time_major
 from pipeline.workspace import Array, Workspace
 
@@ -38,6 +39,14 @@ def obstacle(settings: ModelSettings) -> str:
 def folded_available(settings: ModelSettings) -> bool:
     """Say whether the kernels are there and compute this network."""
     return not obstacle(settings)
+
+
+def available_precisions() -> tuple[str, ...]:
+    """Return those of :data:`pipeline.scoring_precision.PRECISIONS` that this processor has, where the kernels are."""
+    kernels = load_kernels(BFLOAT16)
+    if kernels is None:
+        return PRECISIONS[2:]
+    return PRECISIONS if kernels.has_int8 else PRECISIONS[1:]
 
 
 def direction_weights(weights: Mapping[str, Array], layer: int, name: str, sums: type[Any]) -> DirectionWeights:
@@ -125,26 +134,20 @@ class FoldedClassifier:
 
     @classmethod
     def from_weights(
-        cls,
-        weights: Mapping[str, Array],
-        settings: ModelSettings,
-        *,
-        threads: int,
-        kind: StoredKind | None = None,
-        eight_bits: bool | None = None,
+        cls, weights: Mapping[str, Array], settings: ModelSettings, precision: str, *, threads: int
     ) -> FoldedClassifier:
         """Return the classifier; ask :func:`folded_available` first.
 
         Args:
             weights: by name, float32, as in ``model.safetensors``.
             settings: of the network.
+            precision: one of :data:`pipeline.scoring_precision.PRECISIONS`; what the processor lacks becomes the next
+                finer one.
             threads: of each call.
-            kind: of stored number; None for bfloat16 where the processor multiplies it, else float32.
-            eight_bits: whether the recurrent product is rounded to eight bits; None for yes where the processor has it.
         """
-        kernels = load_kernels(kind)
+        kernels = (None if precision == "float32" else load_kernels(BFLOAT16)) or load_kernels(FLOAT32)
         assert kernels is not None, kernel_problem()
-        eight_bits = kernels.has_int8 if eight_bits is None else eight_bits and kernels.has_int8
+        eight_bits = precision == "int8" and kernels.has_int8
         return cls(kernels, weights, settings, threads=threads, eight_bits=eight_bits)
 
     def logits(

@@ -61,7 +61,7 @@ def sigmoid(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float
     return np.asarray(1.0 / (1.0 + np.exp(-scaled)), dtype=np.float64)
 
 
-def network_from(weights: Mapping[str, NDArray[Any]], settings: ModelSettings) -> tuple[Network, int]:
+def network_from(weights: Mapping[str, NDArray[Any]], settings: ModelSettings, precision: str) -> tuple[Network, int]:
     """Return the network, and how many threads beside the calling one may run it at a time.
 
     It is the compiled one where the kernels are, else torch's, which shares its work among threads by itself.
@@ -69,9 +69,10 @@ def network_from(weights: Mapping[str, NDArray[Any]], settings: ModelSettings) -
     Args:
         weights: the arrays of ``model.safetensors``, by name.
         settings: of the network.
+        precision: one of :data:`pipeline.scoring_precision.PRECISIONS`; torch computes in float32 whatever it is.
     """
     if folded_available(settings):
-        return FoldedClassifier.from_weights(weights, settings, threads=1), threads_beside()
+        return FoldedClassifier.from_weights(weights, settings, precision, threads=1), threads_beside()
     from pipeline.torch_inference import TorchClassifier
 
     return TorchClassifier.from_weights(weights, settings), 0
@@ -130,7 +131,8 @@ class SentimentModel:
         difference = misfit(weights, settings, len(forms))
         if difference:
             raise SentimentError(f"{folder / WEIGHTS_NAME}: not as {CONFIG_NAME} says ({difference}); train again")
-        return cls(*network_from(weights, settings), forms, config)
+        precision = config.get("scoring_precision", "float32")
+        return cls(*network_from(weights, settings, precision), forms, config)
 
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Return the token ids of each text, int32, cut to head and tail where the recipe says so."""

@@ -189,14 +189,16 @@ def find_compiler() -> list[str] | None:
     """Return the command of a C++ compiler: the one in ``CXX``, or a usual one; None where there is none.
 
     Raises:
-        KernelError: ``CXX`` cannot be read.
+        KernelError: ``CXX`` cannot be read, or names no command.
     """
     try:
         named = shlex.split(os.environ.get("CXX", ""))
     except ValueError as error:
         raise KernelError(f"CXX is no command line ({error})") from error
     if named:
-        return named if shutil.which(named[0]) else None
+        if shutil.which(named[0]) is None:
+            raise KernelError(f"CXX={named[0]}: no such command; unset it or name a C++ compiler")
+        return named
     return next(([path] for path in map(shutil.which, COMPILERS) if path), None)
 
 
@@ -307,8 +309,9 @@ def load_library() -> ctypes.CDLL:
     Raises:
         KernelError: it cannot be had.
     """
-    if os.environ.get(SWITCH, "").lower() == "off":
-        raise KernelError(f"switched off by {SWITCH}=off")
+    switch = os.environ.get(SWITCH, "")
+    if switch.lower() in ("off", "no", "false", "0"):
+        raise KernelError(f"switched off by {SWITCH}={switch}")
     try:
         path = find_built(library_name())
         library = _open_library(path) or _open_library(build_folder() / path.name) or _open_library(_compiled(path))

@@ -36,7 +36,9 @@ class TrainedModel:
         weights: of the best epoch, by name.
         validation_rows: int64, rows of the training split that were held out.
         validation_labels: int8, their labels.
-        validation_logits: float32, their uncalibrated logits under ``weights``.
+        validation_logits: float32, their uncalibrated logits under ``weights``, in the precision of scoring.
+        scoring_precision: the roughest that changes next to nothing on the validation part.
+        precision_differences: of each precision that was tried, from float32.
         history: one entry for each epoch.
         training_reviews: how many reviews the weights were fitted on.
         low_precision: whether the forward pass in training ran in bfloat16.
@@ -51,6 +53,8 @@ class TrainedModel:
     validation_rows: NDArray[np.int64]
     validation_labels: NDArray[np.int8]
     validation_logits: NDArray[np.float32]
+    scoring_precision: str
+    precision_differences: dict[str, dict[str, Any]]
     history: list[dict[str, float]]
     best_epoch: int
     training_reviews: int
@@ -136,6 +140,8 @@ def write_model_folder(
         "name": trained.name,
         "recipe": trained.recipe.to_dict(),
         "seed": trained.seed,
+        "scoring_precision": trained.scoring_precision,
+        "precision_differences": trained.precision_differences,
         "temperature": fit_temperature(trained.validation_logits, trained.validation_labels),
         "files": {name: written[name]["sha256"] for name in (WEIGHTS_NAME, VOCABULARY_NAME)},
         "parameters": sum(tensor.numel() for tensor in trained.weights.values()),

@@ -25,6 +25,7 @@ from pipeline.artifacts import (
     to_json,
     write_text_atomically,
 )
+from pipeline.calibration import fit_temperature
 from pipeline.checkpoints import CHECKPOINT_FORMAT, CHECKPOINT_NAME, CheckpointFile, TrainingState
 from pipeline.config import Recipe
 from pipeline.console import Console
@@ -34,6 +35,7 @@ from pipeline.folded import obstacle
 from pipeline.inference import LAST_TRAINED_NAME
 from pipeline.interrupt import DeferredInterrupt
 from pipeline.model_folder import TrainedModel, write_model_folder
+from pipeline.scoring_precision import choose_precision
 from pipeline.torch_inference import best_device
 from pipeline.trainer import Trainer
 from pipeline.training_data import TrainingData, load_training_data
@@ -194,6 +196,9 @@ def finished_run(trainer: Trainer, recipe: Recipe, vocabulary: Vocabulary, name:
     """Return what a finished run hands over: the weights of the best epoch and how they fare on validation."""
     trainer.evaluated().load_state_dict(trainer.best)
     data = trainer.data
+    labels = data.labels[data.validation_rows]
+    logits = {precision: trainer.validation_logits(precision) for precision in trainer.scoring_precisions()}
+    precision, differences = choose_precision(logits, fit_temperature(logits["float32"], labels))
     return TrainedModel(
         name=name,
         recipe=recipe,
@@ -201,8 +206,10 @@ def finished_run(trainer: Trainer, recipe: Recipe, vocabulary: Vocabulary, name:
         weights=trainer.best,
         vocabulary=vocabulary,
         validation_rows=data.validation_rows,
-        validation_labels=data.labels[data.validation_rows],
-        validation_logits=trainer.validation_logits(),
+        validation_labels=labels,
+        validation_logits=logits[precision],
+        scoring_precision=precision,
+        precision_differences=differences,
         history=trainer.state.history,
         best_epoch=trainer.state.best_epoch,
         training_reviews=len(data.training_rows),

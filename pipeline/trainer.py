@@ -16,7 +16,7 @@ from pipeline.calibration import log_loss_of_logits
 from pipeline.checkpoints import TrainingState
 from pipeline.config import Recipe, TrainingSettings
 from pipeline.errors import SentimentError
-from pipeline.folded import FoldedClassifier, folded_available
+from pipeline.folded import FoldedClassifier, available_precisions, folded_available
 from pipeline.head_and_tail import cut_to_head_and_tail
 from pipeline.kernel_library import BFLOAT16, FLOAT32, load_kernels
 from pipeline.machine import machine_description
@@ -167,11 +167,16 @@ class Trainer:
         state.loss_sum += value * len(batch)
         return value
 
-    def validation_logits(self) -> NDArray[np.float32]:
-        """Return the logits of the validation part as the scorer computes them, without dropout."""
-        return score_sequences(
-            self.evaluated(), [self.data.sequences[row] for row in self.data.validation_rows], self.device
-        )
+    def validation_logits(self, precision: str = "int8") -> NDArray[np.float32]:
+        """Return the logits of the validation part as the scorer computes them in a precision, without dropout."""
+        sequences = [self.data.sequences[row] for row in self.data.validation_rows]
+        return score_sequences(self.evaluated(), sequences, self.device, precision)
+
+    def scoring_precisions(self) -> tuple[str, ...]:
+        """Return the precisions that can be tried here."""
+        settings = self.classifier.settings
+        on_kernels = self.device.type == "cpu" and folded_available(settings)
+        return available_precisions() if on_kernels else ("float32",)
 
     def finish_epoch(self, logits: NDArray[np.float32]) -> dict[str, float]:
         """Remember the weights if they are the best so far, and open the next epoch; return the log line.
@@ -228,14 +233,14 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 
 
 def score_sequences(
-    classifier: SentimentClassifier, sequences: list[NDArray[np.int32]], device: torch.device
+    classifier: SentimentClassifier, sequences: list[NDArray[np.int32]], device: torch.device, precision: str
 ) -> NDArray[np.float32]:
-    """Return logits as the scorer computes them, float32, (N,)."""
+    """Return logits as the scorer computes them, float32, (N,); without the kernels the precision is float32."""
     cut = classifier.settings.max_tokens
     whole = [cut_to_head_and_tail(sequence, cut) for sequence in sequences]
     if device.type == "cpu" and folded_available(classifier.settings):
         weights = {name: tensor.numpy() for name, tensor in classifier.state_dict().items()}
-        folded = FoldedClassifier.from_weights(weights, classifier.settings, threads=torch.get_num_threads())
-        return folded.logits(whole)
+        threads = torch.get_num_threads()
+        return FoldedClassifier.from_weights(weights, classifier.settings, precision, threads=threads).logits(whole)
     classifier.eval()
     return compute_logits(classifier, whole, device)

@@ -197,13 +197,13 @@ def bench(workspace: Workspace, model: Path, reports: Path, *flags: str) -> dict
     """Run the benchmark on the tiny corpus; return what it wrote."""
     flags = ("--quick", "--quiet", "--threads", "1", "--model", str(model), *flags)
     assert command.main([*flags, "--data-dir", str(workspace.root), "--reports-dir", str(reports)]) == 0
-    result: dict[str, Any] = json.loads((reports / "benchmark.json").read_text("utf-8"))
+    result: dict[str, Any] = json.loads((reports / "trial" / "benchmark.json").read_text("utf-8"))
     for finding in result["findings"]:
         if finding["value"] is not None:
             assert finding["value"] == recomputed(result, finding)
-    written = (reports / "benchmark.md").read_text("utf-8")
+    written = (reports / "trial" / "benchmark.md").read_text("utf-8")
     assert all(finding["title"] in written for finding in result["findings"])
-    assert (reports / "benchmark.png").read_bytes().startswith(b"\x89PNG")
+    assert (reports / "trial" / "benchmark.png").read_bytes().startswith(b"\x89PNG")
     for text in (written, json.dumps(result)):
         assert str(workspace.root) not in text
         assert str(reports) not in text
@@ -242,7 +242,7 @@ def test_a_transformer_that_is_not_installed_is_named(
     failures = result["sections"]["scoring"]["failures"]
     assert set(failures) == {f"{scoring.TRANSFORMER}, {precision}" for precision in ("float32", "bfloat16")}
     assert all("no transformers" in reason for reason in failures.values())
-    written = (tmp_path / "benchmark.md").read_text("utf-8")
+    written = (tmp_path / "trial" / "benchmark.md").read_text("utf-8")
     assert written.count("not measured") >= 2
     assert f"- {scoring.TRANSFORMER}, float32: " in written
 
@@ -281,7 +281,7 @@ def test_whole_commands(workspace: Workspace, trained_model: Path, tmp_path: Pat
 def test_the_sample_stands_in_where_there_is_no_corpus(tmp_path: Path) -> None:
     flags = ["--quick", "--quiet", "--only", "tokenising", "--data-dir", str(tmp_path / "none")]
     assert command.main([*flags, "--reports-dir", str(tmp_path)]) == 0
-    result = json.loads((tmp_path / "benchmark.json").read_text("utf-8"))
+    result = json.loads((tmp_path / "trial" / "benchmark.json").read_text("utf-8"))
     assert result["conditions"]["corpus"]["generated_sample"] is True
     assert any("generated sample" in warning for warning in result["conditions"]["warnings"])
 

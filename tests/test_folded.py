@@ -38,9 +38,8 @@ def folded_of(
     classifier: SentimentClassifier, kind: StoredKind, threads: int = 1, *, eight_bits: bool = False
 ) -> FoldedClassifier:
     weights = {name: tensor.numpy() for name, tensor in classifier.state_dict().items()}
-    return FoldedClassifier.from_weights(
-        weights, classifier.settings, threads=threads, kind=kind, eight_bits=eight_bits
-    )
+    precision = "int8" if eight_bits else {BFLOAT16.name: "bfloat16"}.get(kind.name, "float32")
+    return FoldedClassifier.from_weights(weights, classifier.settings, precision, threads=threads)
 
 
 def reviews(count: int = 60, longest: int = 200) -> list[np.ndarray]:

@@ -15,6 +15,7 @@ from pipeline.calibration import fit_temperature, log_loss_of_logits
 from pipeline.config import ModelSettings
 from pipeline.console import Console
 from pipeline.errors import SentimentError
+from pipeline.folded import available_precisions
 from pipeline.inference import SentimentModel, find_model, sigmoid
 from pipeline.score import score_table
 from tests.stub_models import write_random_model
@@ -112,6 +113,18 @@ def test_another_format_is_refused(copied_model: Path) -> None:
     (copied_model / "config.json").write_text(json.dumps({**config, "format": 99}))
     with pytest.raises(SentimentError, match="format 99"):
         SentimentModel.load(copied_model)
+
+
+@pytest.mark.skipif("int8" not in available_precisions(), reason="no byte products here")
+def test_a_model_is_scored_in_the_precision_that_its_training_found_harmless(copied_model: Path) -> None:
+    def probabilities(precision: str) -> list[float]:
+        config = json.loads((copied_model / "config.json").read_text())
+        (copied_model / "config.json").write_text(json.dumps({**config, "scoring_precision": precision}))
+        model = SentimentModel.load(copied_model)
+        return model.probabilities(TEXTS).tolist()  # type: ignore[no-any-return]
+
+    in_float32, in_bfloat16, in_eight_bits = map(probabilities, ("float32", "bfloat16", "int8"))
+    assert in_float32 != in_bfloat16 != in_eight_bits != in_float32
 
 
 def test_weights_that_do_not_fit_the_settings_are_refused(copied_model: Path) -> None:

@@ -160,7 +160,7 @@ def test_a_damaged_library_is_built_anew(
     path.write_bytes(whole[:left] + tail)
     with monkeypatch.context() as without_compiler:
         without_compiler.setenv("CXX", "no-such-compiler")
-        with pytest.raises(KernelError, match=r"no C\+\+ compiler found"):
+        with pytest.raises(KernelError, match="CXX=no-such-compiler: no such command"):
             answer()
     assert answer() == 42
     assert len(path.read_bytes()) == len(whole)
@@ -209,7 +209,7 @@ def test_an_empty_cxx_names_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_a_compiler_the_reason_is_said(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler --fast")
-    with pytest.raises(KernelError, match=r"no C\+\+ compiler found"):
+    with pytest.raises(KernelError, match="CXX=no-such-compiler: no such command"):
         answer()
     monkeypatch.setenv(kernel_library.SWITCH, "off")
     with pytest.raises(KernelError, match="SENTIMENT_KERNELS=off"):

@@ -31,6 +31,8 @@ FORMAT = 1
 CORES = 2
 SECTIONS = ("training", "gemm_floor", "tokenising", "startup", "scoring", "agreement", "growth")
 NEED_A_MODEL = frozenset({"startup", "scoring", "agreement", "growth"})
+TRIAL_FOLDER = "trial"
+"""Of the reports' folder: what a quick run, or one on the sample, writes must not replace real figures."""
 ROWS, QUICK_ROWS = (10_000, 100_000, 1_000_000), (20, 60)
 REPEATS, QUICK_REPEATS = 5, 1
 
@@ -173,7 +175,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = run_benchmark(options_from(arguments), command, console)
         from tests.bench.report import findings_table, write_report
 
-        written = write_report(result, arguments.reports_dir)
+        trial = arguments.quick or result["conditions"]["corpus"]["generated_sample"]
+        folder = arguments.reports_dir / TRIAL_FOLDER if trial else arguments.reports_dir
+        written = write_report(result, folder)
     except KeyboardInterrupt:
         print("bench: interrupted; nothing was written", file=sys.stderr)
         return 130
@@ -181,5 +185,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"bench: {one_line(error)}", file=sys.stderr)
         return error.exit_code
     print("\n".join(findings_table(result["findings"])))
+    for warning in result["conditions"]["warnings"]:
+        console.say(f"bench: warning: {warning}")
     console.say(f"bench: {', '.join(map(str, written))}")
     return 0
