@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,11 +74,19 @@ class CompiledGRU:
         workspace: keeps the activations between forward and backward pass.
         name: of this layer in the workspace.
         threads: of each call.
+        rows_per_task: reviews that one thread carries through time together.
     """
 
     def __init__(
-        self, kernels: Kernels, weights: list[DirectionWeights], workspace: Workspace, name: str, threads: int
+        self,
+        kernels: Kernels,
+        weights: list[DirectionWeights],
+        workspace: Workspace,
+        name: str,
+        threads: int,
+        rows_per_task: int = ROWS_PER_TASK,
     ) -> None:
+        self.rows_per_task = rows_per_task
         self.kernels = kernels
         self.weights = weights
         self.threads = threads
@@ -91,20 +100,22 @@ class CompiledGRU:
     def _array(self, name: str, *shape: int) -> Array:
         return self._workspace.array(f"{self._name} {name}", shape, self.kernels.kind.stored)
 
-    def forward(self, batch: TimeMajorBatch, inputs: Array, *, training: bool) -> Array:
+    def forward(self, batch: TimeMajorBatch, inputs: Array, *, training: bool, initial: Sequence[Array] = ()) -> Array:
         """Return the state after each token, (N, output_size), from inputs (N, D padded to lanes).
 
         Args:
             batch: whose tokens these are.
             inputs: see above; ``training`` keeps them until :meth:`backward`.
             training: whether a gradient will be wanted.
+            initial: for each direction the states before the first tokens, (B, H), in the ``sums`` type and the sorted
+                order; no gradient reaches them. Zeros where not given.
         """
         self._inputs = inputs
         gates = [
             self.gates(inputs, weights, self._array(f"gates {index}", len(inputs), 3 * self.hidden))
             for index, weights in enumerate(self.weights)
         ]
-        return self._forward(batch, gates, None, training=training)
+        return self._forward(batch, gates, None, training=training, initial=initial)
 
     def use_bytes(self) -> None:
         """Multiply in eight bits from now on; for scoring only."""
@@ -130,7 +141,15 @@ class CompiledGRU:
         )
         return gates
 
-    def _forward(self, batch: TimeMajorBatch, gates: list[Array], gate_rows: Array | None, *, training: bool) -> Array:
+    def _forward(
+        self,
+        batch: TimeMajorBatch,
+        gates: list[Array],
+        gate_rows: Array | None,
+        *,
+        training: bool,
+        initial: Sequence[Array] = (),
+    ) -> Array:
         hidden, tokens = self.hidden, len(batch.token_ids)
         self._batch = batch
         self._states = self._array("states", tokens, self.output_size)
@@ -142,6 +161,8 @@ class CompiledGRU:
                 "recurrent": recurrent,
                 "bias": np.ascontiguousarray(self.weights[index].recurrent_bias[2 * hidden :]),
             }
+            if initial:
+                kept["initial"] = initial[index]
             if training:
                 kept["saved"] = self._array(f"saved {index}", tokens, 4 * hidden)
                 kept["earlier"] = self._array(f"earlier {index}", tokens, hidden)
@@ -157,6 +178,7 @@ class CompiledGRU:
                 state_stride=self.output_size,
                 saved=address(kept.get("saved")),
                 earlier=address(kept.get("earlier")),
+                initial=address(initial[index]) if initial else None,
                 bytes=pointer(self._bytes[index].structure) if self._bytes else None,
             )
         self._run(backward=False)
@@ -190,7 +212,7 @@ class CompiledGRU:
         batch = self._batch.structure()
         self.kernels.recurrence(
             *(pointer(batch), pointer(self._directions), len(self.weights), self.hidden, backward),
-            *(ROWS_PER_TASK, self.threads),
+            *(self.rows_per_task, self.threads),
         )
 
     def backward(self, state_gradients: Array, *, inputs_wanted: bool = True) -> tuple[Array, list[DirectionWeights]]:

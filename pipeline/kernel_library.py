@@ -91,6 +91,7 @@ class Direction(ctypes.Structure):
         ("earlier", ctypes.c_void_p),
         ("state_gradients", ctypes.c_void_p),
         ("gate_gradients", ctypes.c_void_p),
+        ("initial", ctypes.c_void_p),
         ("bytes", ctypes.c_void_p),
     )
 

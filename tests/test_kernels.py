@@ -157,6 +157,43 @@ def test_float32_is_as_exact_as_float32_allows() -> None:
     assert largest_error(compiled_results(case, FLOAT32, 2), torch_results(case)) < 1e-4
 
 
+@settings(max_examples=25)
+@given(
+    hidden=st.sampled_from([16, 32, 48]),
+    size=st.sampled_from([16, 32]),
+    lengths=st.lists(st.integers(1, 12), min_size=1, max_size=80),
+    threads=st.integers(1, 3),
+    rows_per_task=st.sampled_from([5, 64, 256]),
+)
+def test_states_before_the_first_tokens_are_those_of_torch_in_float64(
+    hidden: int, size: int, lengths: list[int], threads: int, rows_per_task: int
+) -> None:
+    kernels = load_kernels(FLOAT64)
+    assert kernels is not None
+    lengths = sorted(lengths, reverse=True)
+    batch = time_major([np.full(length, 2, dtype=np.int32) for length in lengths])
+    generator = np.random.default_rng(len(lengths))
+    inputs, initial = generator.normal(size=(sum(lengths), size)), generator.normal(size=(2, len(lengths), hidden))
+    gradient = generator.normal(size=(sum(lengths), 2 * hidden))
+    torch.manual_seed(len(lengths))
+    gru = torch.nn.GRU(size, hidden, bidirectional=True, dtype=torch.float64)
+    leaf = torch.from_numpy(inputs).requires_grad_()
+    counts = torch.from_numpy(np.diff(batch.offsets).astype(np.int64))
+    states, _ = gru(torch.nn.utils.rnn.PackedSequence(leaf, counts), torch.from_numpy(initial))
+    states.data.backward(torch.from_numpy(gradient))
+    names = [[f"{part}{suffix}" for part in TORCH_PARTS] for suffix in ("", "_reverse")]
+    weights = [DirectionWeights(*(gru.get_parameter(name).detach().numpy() for name in part)) for part in names]
+    layer = CompiledGRU(kernels, weights, Workspace(), "layer", threads, rows_per_task)
+    ours = layer.forward(batch, inputs, training=True, initial=list(initial))
+    assert largest_error({"states": ours}, {"states": states.data.detach().numpy()}) < 1e-9
+    of_inputs, of_weights = layer.backward(gradient)
+    assert largest_error({"inputs": of_inputs}, {"inputs": leaf.grad.numpy()}) < 1e-9
+    for part, of_direction in zip(names, of_weights, strict=True):
+        expected = {name: gru.get_parameter(name).grad.numpy() for name in part}
+        found = [getattr(of_direction, name) for name in GRADIENT_PARTS]
+        assert largest_error(dict(zip(part, found, strict=True)), expected) < 1e-9
+
+
 @needs_bfloat16
 def test_bfloat16_is_near_but_for_ties_of_the_maximum() -> None:
     case = torch_case(64, 50, [40, 3, 17, 90, 1, 60], 1, True, seed=3)

@@ -32,6 +32,7 @@ struct Direction {
     void* earlier;            // (tokens, hidden), Stored: the state before each token; null likewise
     const void* state_gradients;   // (tokens, state_stride), Stored
     void* gate_gradients;     // (tokens, 4 hidden), Stored: of n, r, z before their non-linearities, of q
+    const void* initial;      // (rows, hidden), Sum: the state before the first token; null for zeros
     const void* bytes;        // RecurrentBytes: the recurrent product in eight bits, in place of `recurrent`; or null
 };
 
@@ -96,6 +97,8 @@ void run_forward(const Batch& batch, const Direction& d, const Product& product,
     using Sum = SumOf<Stored>;
     std::vector<Sum> state(size * hidden);
     std::vector<typename Product::Operand> operand(size * hidden), next(size * hidden);
+    if (d.initial)
+        std::copy_n(static_cast<const Sum*>(d.initial) + first * hidden, size * hidden, state.data());
     for (int64_t i = 0; i < size * hidden; i += LANES) Product::round(&operand[i], load(&state[i]));
     const Stored* gates = static_cast<const Stored*>(d.gates);
     std::vector<int64_t> positions(size);
