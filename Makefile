@@ -11,6 +11,9 @@ PYTHON ?= python3
 PIP_FLAGS ?=
 PYTEST_FLAGS ?=
 BENCH_FLAGS ?=
+PRETRAIN_FLAGS ?=
+LADDER_FLAGS ?=
+TEACH_FLAGS ?=
 VENV = .venv
 DATA = data
 REPORTS = reports
@@ -18,9 +21,14 @@ RECIPES = pipeline/recipes
 INPUT =
 OUTPUT =
 MODEL =
+ENCODER = default
+TEACHERS =
+PROCESSES = 1
 
 SENTIMENT = $(VENV)/bin/sentiment --data-dir "$(DATA)" --reports-dir "$(REPORTS)"
 INSTALLED = $(VENV)/.installed
+LAUNCHED = $(if $(filter-out 1,$(PROCESSES)),OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV)/bin/torchrun --standalone \
+	--nproc-per-node $(call quoted,$(PROCESSES)) --no-python )
 BENCH_INSTALLED = $(VENV)/.installed-bench
 TORCHTEXT_VENV = .venv-torchtext
 TORCHTEXT_INSTALLED = $(TORCHTEXT_VENV)/.installed
@@ -75,13 +83,14 @@ MODEL_NAME := $(NAME)-$(basename $(notdir $(RECIPE_FILE)))-s$(USED_SEED)
 CORPUS = $(DATA)/corpus/manifest.json
 TOKENS = $(DATA)/tokens/manifest.json
 VOCABULARY = $(DATA)/vocabulary/manifest.json
+ENCODED = $(DATA)/encoders/$(ENCODER)/manifest.json
 MODEL_FOLDER = $(DATA)/models/$(MODEL_NAME)
 TRAINED = $(MODEL_FOLDER)/config.json
 REPORT = $(REPORTS)/$(MODEL_NAME)/manifest.json
 CHOICES = $(SETTINGS)/RECIPE $(SETTINGS)/SEED
 USED_MODEL = $(or $(MODEL),$(shell [ -e $(call quoted,$(TRAINED)) ] && echo $(call quoted,$(MODEL_FOLDER))))
 
-.PHONY: help setup demo data tokens vocab train evaluate score torchtext test lint check bench clean FORCE
+.PHONY: help setup demo data tokens vocab pretrain teach train evaluate score probe ladder bundle torchtext test lint check bench clean FORCE
 
 ## Usage: make TARGET [SETTING=value ...]
 ##
@@ -113,13 +122,27 @@ demo: $(INSTALLED) ## run the whole job: train, evaluate, score a CSV
 data: $(CORPUS) $(CHOICES) ## read the reviews and audit them (SOURCE= TEXT_COLUMN= LABEL_COLUMN= LABEL_POSITIVE=)
 tokens: $(TOKENS) $(CHOICES) ## split the reviews into tokens
 vocab: $(VOCABULARY) $(CHOICES) ## number the words of train, and look up their vectors (VECTORS=)
-train: $(TRAINED) $(CHOICES) ## train a GRU (RECIPE=name or file.toml, SEED=)
+pretrain: $(ENCODED) $(CHOICES) ## train a language model on all reviews but test's (ENCODER=name PRETRAIN_FLAGS=)
+train: $(TRAINED) $(CHOICES) ## train a GRU (RECIPE=name or file.toml, SEED=, PROCESSES=)
 evaluate: $(REPORT) $(CHOICES) ## measure it on test, and write the report
 
 score: $(INSTALLED) ## append predictions to a CSV: make score INPUT=a.csv OUTPUT=b.csv (MODEL=folder)
 	@[ -n $(call quoted,$(INPUT)) ] && [ -n $(call quoted,$(OUTPUT)) ] || \
 		{ echo 'make score: say which files: make score INPUT=reviews.csv OUTPUT=scored.csv' >&2; exit 2; }
 	$(SENTIMENT) score $(call quoted,$(INPUT)) -o $(call quoted,$(OUTPUT))$(call flag,--model,$(USED_MODEL))
+
+teach: $(INSTALLED) ## have models label the unlabelled reviews, for recipes with a teacher (TEACHERS="name name" TEACH_FLAGS=)
+	@[ -n $(call quoted,$(TEACHERS)) ] || { echo 'make teach: say which models: make teach TEACHERS="name name"' >&2; exit 2; }
+	$(SENTIMENT) teach $(TEACHERS) $(TEACH_FLAGS)
+
+probe: $(INSTALLED) ## score a model on our own negations, contrasts, short texts ... (MODEL=folder)
+	$(SENTIMENT) probe$(call flag,--model,$(USED_MODEL))
+
+ladder: $(INSTALLED) ## compare all evaluated models: accuracy, cost, speed, side by side (LADDER_FLAGS=)
+	$(SENTIMENT) ladder $(LADDER_FLAGS)
+
+bundle: $(INSTALLED) ## write a compact copy of a model into the package (MODEL=folder OUTPUT=folder)
+	$(SENTIMENT) bundle$(call flag,--model,$(USED_MODEL))$(call flag,-o,$(OUTPUT))
 ##
 ## Where left out, SOURCE, its columns and VECTORS are those that last worked, RECIPE and SEED those last given
 ## (data/settings/). Defaults: SOURCE=stanfordnlp/imdb VECTORS=glove.6B.100d RECIPE=default SEED=1
@@ -142,10 +165,10 @@ bench: $(BENCH_INSTALLED) ## measure speed and memory beside the peers' (BENCH_F
 torchtext: $(TORCHTEXT_INSTALLED) ## make .venv-torchtext for vocab's other backend (TORCHTEXT_PYTHON=, 3.12 at most)
 
 clean: ## remove what stages wrote, models and settings too; downloads and environments stay
-	rm -rf $(addprefix $(DATA)/,corpus tokens vocabulary models baselines settings demo) $(REPORTS)/demo \
+	rm -rf $(addprefix $(DATA)/,corpus tokens vocabulary encoders teachers models baselines settings demo) $(REPORTS)/demo \
 		$(DATA)/.*.lock $(REPORTS)/.*.lock pipeline/kernels/build
-	@for manifest in $(REPORTS)/*/manifest.json; do \
-		folder=$${manifest%/manifest.json}; \
+	@for file in $(REPORTS)/*/manifest.json $(REPORTS)/*/probes.json; do \
+		folder=$${file%/*}; [ -d "$$folder" ] || continue; \
 		case $$folder in */reference|*/\*) ;; *) echo "rm -rf $$folder"; rm -rf "$$folder" ;; esac; \
 	done
 
@@ -203,13 +226,20 @@ $(VOCABULARY): $(TOKENS) $(if $(call differs,VECTORS),FORCE) | $(INSTALLED)
 	$(SENTIMENT) vocab --vectors $(call quoted,$(USED_VECTORS))
 	@$(call keep,VECTORS)
 
+# PRETRAIN_FLAGS are not looked at: the name stands for the encoder, and other flags go with another name.
+$(DATA)/encoders/%/manifest.json: $(VOCABULARY) | $(INSTALLED)
+	$(SENTIMENT) pretrain --name $(call quoted,$*) $(PRETRAIN_FLAGS)
+
+# A recipe that starts from a language model has it trained first.
+encoder_of_recipe := $(shell sed -n 's/^encoder *= *"\(..*\)"/\1/p' $(call quoted,$(RECIPE_FILE)) 2>/dev/null)
+
 # The folder's name holds recipe and seed, so going back to an earlier one of them trains nothing; a recipe of the same
 # name from another place does.
 recipe_of_model := $(shell cat $(call quoted,$(MODEL_SETTING)) 2>/dev/null)
 
-$(TRAINED): $(VOCABULARY) $(RECIPE_FILE) $(if $(call same,$(recipe_of_model),$(RECIPE_FILE)),,FORCE) | $(INSTALLED) $(CHOICES)
+$(TRAINED): $(VOCABULARY) $(if $(encoder_of_recipe),$(DATA)/encoders/$(encoder_of_recipe)/manifest.json) $(RECIPE_FILE) $(if $(call same,$(recipe_of_model),$(RECIPE_FILE)),,FORCE) | $(INSTALLED) $(CHOICES)
 	@echo 'train: settings RECIPE=$(USED_RECIPE) SEED=$(USED_SEED)' >&2
-	$(SENTIMENT) train --recipe $(USED_RECIPE) --seed $(USED_SEED)
+	$(LAUNCHED)$(SENTIMENT) train --recipe $(USED_RECIPE) --seed $(USED_SEED)
 	-@mkdir -p "$(SETTINGS)/models" && $(call write,$(MODEL_SETTING),$(RECIPE_FILE))
 
 $(RECIPE_FILE):

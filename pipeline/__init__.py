@@ -4,16 +4,25 @@ Read the package in the order the data flows:
 
 1. ``sources`` (``hub``, ``archive``, ``review_tables``), ``corpus``, ``duplicates``, ``audit``
 2. ``tokens``, ``chunk_tokenizer``, ``chunk_rules`` (``tokenizer_rules``, ``spacy_rules``), ``chunk_kernel``
-3. ``vocabulary``, ``vectors``, ``glove_download``
+3. ``vocabulary``, ``vectors``, ``glove_download``; ``word_fallbacks`` (``word_forms``, ``misspellings``,
+   ``number_fallbacks``, ``emoji_words``)
 4. ``batches``, ``padding``, ``gru``, ``model``; on compiled kernels: ``kernel_library`` (``kernels/``), ``time_major``,
    ``workspace``, ``packing``, ``compiled_embedding``, ``compiled_gru``, ``compiled_pooling``
-5. ``training_data``, ``context_vectors``, ``training_networks``, ``seen_rows_adam``, ``moving_average``, ``trainer``,
-   ``checkpoints``, ``train``, ``model_folder``
+   Pretraining: ``pretraining_data``, ``review_streams``, ``language_model``, ``sampled_softmax``,
+   ``direction_networks``, ``pretraining_settings``, ``pretrainer``, ``perplexity``, ``pretraining_run``,
+   ``pretrain``, ``encoder``; ``generate`` (``readable_text``)
+5. ``training_data``, ``origins`` (``context_vectors``, ``taught_reviews``), ``training_networks``, ``adversarial``,
+   ``seen_rows_adam``, ``moving_average``, ``step_gradients``, ``distributed`` (``process_group``), ``trainer``,
+   ``checkpoints``, ``calibration``, ``train``, ``model_folder``; teachers: ``review_spans``, ``teacher_blend``,
+   ``teacher``
 6. ``scoring_precision``, ``folded``, ``torch_inference``, ``inference``, ``evaluate``, ``metrics``, ``baselines``,
-   ``plots``, ``report``
-7. ``tables``, ``overlap``, ``score`` (``score_windows``, ``score_summary``), ``csv_output``
+   ``plots``, ``report``; ``probes``; ``ladder`` (``ladder_runs``, ``ladder_costs``, ``ladder_linear``,
+   ``ladder_speed``, ``ladder_peers``, ``ladder_rungs``, ``ladder_table``, ``ladder_plot``, ``ladder_labels``,
+   ``ladder_section``, ``ladder_output``)
+7. ``tables``, ``overlap``, ``score`` (``score_windows``, ``score_summary``), ``csv_output``; ``bundle``
+   (``compact_weights``, ``copy_comparison``)
 
-``cli`` holds one command for each stage; ``config``, ``artifacts``, ``console`` and ``errors`` serve them all.
+``cli`` holds one command for each stage; ``config``, ``artifacts``, ``lineage``, ``console`` and ``errors`` serve all.
 """
 
 __version__ = "0.1.0"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -62,21 +62,24 @@ def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
-class CheckpointFile:
+State = TypeVar("State")
+
+
+class CheckpointFile(Generic[State]):
     """Saves and restores a run.
 
     Args:
         path: the file.
         identity: what the run is of (recipe, seed, fingerprints); a checkpoint of another run is not resumed.
+        state_type: dataclass of the counters.
     """
 
-    def __init__(self, path: Path, identity: dict[str, Any]) -> None:
+    def __init__(self, path: Path, identity: dict[str, Any], state_type: type[State]) -> None:
         self.path = path
         self.identity = identity
+        self.state_type = state_type
 
-    def save(
-        self, state: TrainingState, modules: dict[str, nn.Module], optimizer: Optimizer, best: dict[str, Tensor]
-    ) -> None:
+    def save(self, state: State, modules: dict[str, nn.Module], optimizer: Optimizer, best: dict[str, Tensor]) -> None:
         """Write the checkpoint atomically.
 
         Args:
@@ -89,13 +92,11 @@ class CheckpointFile:
         tensors |= {f"optimizer/{name}": tensor for name, tensor in optimizer_tensors(optimizer).items()}
         for prefix, module in modules.items():
             tensors |= {f"{prefix}/{name}": tensor for name, tensor in module.state_dict().items()}
-        header = {"identity": json.dumps(self.identity, sort_keys=True), "state": json.dumps(asdict(state))}
+        header = {"identity": json.dumps(self.identity, sort_keys=True), "state": json.dumps(asdict(state))}  # type: ignore[call-overload]
         contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         write_bytes_atomically(self.path, save(contiguous, metadata=header))
 
-    def restore(
-        self, modules: dict[str, nn.Module], optimizer: Optimizer
-    ) -> tuple[TrainingState, dict[str, Tensor]] | None:
+    def restore(self, modules: dict[str, nn.Module], optimizer: Optimizer) -> tuple[State, dict[str, Tensor]] | None:
         """Load the checkpoint into the modules and the optimiser.
 
         Returns:
@@ -108,7 +109,7 @@ class CheckpointFile:
                 header = reader.metadata()
                 if json.loads(header["identity"]) != self.identity:
                     return None
-                state = TrainingState(**json.loads(header["state"]))
+                state = self.state_type(**json.loads(header["state"]))
                 tensors = {name: reader.get_tensor(name) for name in reader.keys()}  # noqa: SIM118 - no mapping
         except (SafetensorError, OSError, KeyError, ValueError, TypeError):
             return None

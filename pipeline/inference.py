@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 
 from pipeline.artifacts import read_json, sha256_of_file
 from pipeline.chunk_tokenizer import ChunkTokenizer
+from pipeline.compact_weights import widened
 from pipeline.config import ModelSettings, recipe_from_dict
 from pipeline.errors import SentimentError
 from pipeline.folded import FoldedClassifier, folded_available, obstacle
@@ -25,12 +26,15 @@ from pipeline.head_and_tail import cut_to_head_and_tail
 from pipeline.overlap import StopCheck, overlapped, threads_beside
 from pipeline.special_tokens import UNKNOWN_ID
 from pipeline.weight_shapes import misfit
+from pipeline.word_fallbacks import id_lookup
 
 MODEL_FORMAT = 1
 WEIGHTS_NAME = "model.safetensors"
 VOCABULARY_NAME = "vocabulary.txt"
 CONFIG_NAME = "config.json"
 LAST_TRAINED_NAME = "last-trained.txt"
+BUNDLED_FOLDER = Path(__file__).parent / "bundled"
+"""Holds the model that comes with the package, in a folder of its name; need not be there."""
 TEXTS_PER_WINDOW = 256
 """Go through the network together where many are scored: enough for batches of like length, few enough that all cores
 have work from the start to the end."""
@@ -101,12 +105,13 @@ class SentimentModel:
         self.config = config
         self.temperature = float(config["temperature"])
         self.threads = threads
-        reason = obstacle(settings_of(config))
+        settings = settings_of(config)
+        reason = obstacle(settings)
         self.notice = f"{reason}; torch runs the network, slower" if reason else ""
         self._network = network
         self._max_tokens = int(config["recipe"]["model"]["max_tokens"])
         token_id_of_form = {form: token_id for token_id, form in enumerate(forms) if token_id > UNKNOWN_ID}
-        self._tokenizer = ChunkTokenizer(lambda form: token_id_of_form.get(form, UNKNOWN_ID))
+        self._tokenizer = ChunkTokenizer(id_lookup(token_id_of_form, settings.unknown_words))
 
     @classmethod
     def load(cls, folder: Path) -> SentimentModel:
@@ -125,7 +130,7 @@ class SentimentModel:
         forms = (folder / VOCABULARY_NAME).read_text(encoding="utf-8").removesuffix("\n").split("\n")
         settings = settings_of(config)
         try:
-            weights = load_file(folder / WEIGHTS_NAME)
+            weights = widened(load_file(folder / WEIGHTS_NAME))
         except (SafetensorError, OSError, TypeError) as error:  # TypeError: a kind of number that NumPy lacks
             raise SentimentError(f"{folder / WEIGHTS_NAME}: not readable ({error}); train again") from error
         difference = misfit(weights, settings, len(forms))
@@ -146,6 +151,14 @@ class SentimentModel:
         """Return the calibrated probabilities of encoded texts, float64, (N,); may run in several threads at a time."""
         return sigmoid(self._network.logits(sequences, on_batch), self.temperature)
 
+    def logits_of(self, sequences: Encoded) -> NDArray[np.float32]:
+        """Return the uncalibrated logits of token ids, float32, (N,), cut to head and tail where the recipe says so."""
+        windows = (
+            [cut_to_head_and_tail(ids, self._max_tokens) for ids in sequences[start : start + TEXTS_PER_WINDOW]]
+            for start in range(0, len(sequences), TEXTS_PER_WINDOW)
+        )
+        return self._logits_of_windows(windows, None)
+
     def logits(self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None) -> NDArray[np.float32]:
         """Return the uncalibrated logits of texts, float32, (N,), in the order given.
 
@@ -153,15 +166,19 @@ class SentimentModel:
             texts: N texts.
             on_batch: told the number of texts as they are done.
         """
+        return self._logits_of_windows(self._encoded(texts), on_batch)
 
+    def _logits_of_windows(
+        self, windows: Iterator[Encoded], on_batch: Callable[[int], None] | None
+    ) -> NDArray[np.float32]:
         def work(sequences: Encoded, check: StopCheck) -> NDArray[np.float32]:
             return self._network.logits(sequences, check)
 
         logits = [np.empty(0, dtype=np.float32)]
         with closing(
-            overlapped(self._encoded(texts), work, threads=self.threads, size_of=lambda _: 1, most=WINDOWS_UNDER_WAY)
-        ) as windows:
-            for _, of_window in windows:
+            overlapped(windows, work, threads=self.threads, size_of=lambda _: 1, most=WINDOWS_UNDER_WAY)
+        ) as results:
+            for _, of_window in results:
                 logits.append(of_window)
                 if on_batch is not None:
                     on_batch(len(of_window))
@@ -190,18 +207,19 @@ def verify_file(path: Path, expected_sha256: str | None) -> None:
         raise SentimentError(f"{path}: changed since training (SHA-256 differs); restore it or train again")
 
 
-def find_model(models_folder: Path, model: str | None) -> Path:
+def find_model(models_folder: Path, model: str | None, *, or_bundled: bool = False) -> Path:
     """Return the folder of the model to use: the one named, else the last one trained here.
 
     Args:
         models_folder: where ``train`` keeps its models.
-        model: a model folder, or the name of one in ``models_folder``; None for the last trained.
+        model: a model folder, or the name of one in ``models_folder`` or of the bundled one; None for the last trained.
+        or_bundled: take the bundled one where none was trained here.
 
     Raises:
         SentimentError: there is none; the message says how to get one.
     """
     if model is not None:
-        for folder in (Path(model), models_folder / model):
+        for folder in (Path(model), models_folder / model, BUNDLED_FOLDER / model):
             if (folder / CONFIG_NAME).is_file():
                 return folder
         names = ", ".join(sorted(path.parent.name for path in models_folder.glob(f"*/{CONFIG_NAME}"))) or "none"
@@ -214,6 +232,16 @@ def find_model(models_folder: Path, model: str | None) -> Path:
     complete = sorted(models_folder.glob(f"*/{CONFIG_NAME}"), key=lambda path: path.stat().st_mtime)
     if complete:  # the pointer is written just before its model is: a run that was killed in between leaves it ahead
         return complete[-1].parent
+    bundled = sorted(BUNDLED_FOLDER.glob(f"*/{CONFIG_NAME}"))
+    if or_bundled and bundled:
+        return bundled[0].parent
     raise SentimentError(
         f"{models_folder}: no trained model; run `make train` first, or name a model folder with --model (make: MODEL=)"
     )
+
+
+def shown(model_folder: Path) -> str:
+    """Return a model folder as the console shows it: the bundled one by its name, others by their path."""
+    if model_folder.parent == BUNDLED_FOLDER:
+        return f"{model_folder.name}, bundled with the package (`make train` trains one here)"
+    return str(model_folder)

@@ -89,7 +89,8 @@ class SentimentClassifier(nn.Module):
         Returns:
             float32, (B,).
         """
-        return self.of_embedded(self.embedding(self.with_word_dropout(token_ids)), lengths)
+        embedded = self.embedding(self.with_word_dropout(token_ids))  # (B, T, E)
+        return self.of_embedded(self.with_embedding_dropout(embedded), lengths)
 
     def with_word_dropout(self, token_ids: Tensor) -> Tensor:
         """Return token ids (B, T) with some replaced by ``<unk>`` in training."""
@@ -98,12 +99,16 @@ class SentimentClassifier(nn.Module):
         dropped = torch.rand(token_ids.shape, device=token_ids.device) < self.settings.word_dropout
         return torch.where(dropped & (token_ids != PAD_ID), UNKNOWN_ID, token_ids)
 
+    def with_embedding_dropout(self, embedded: Tensor) -> Tensor:
+        """Return embeddings (B, T, E) with some entries zeroed in training, and the others made larger."""
+        return F.dropout(embedded, self.settings.embedding_dropout, self.training)
+
     def of_embedded(self, embedded: Tensor, lengths: Tensor) -> Tensor:
-        """Return the logits, float32, (B,), of a padded batch's embeddings, (B, T, E)."""
+        """Return the logits, float32, (B,), of a padded batch's embeddings, (B, T, E), after their dropout."""
         settings = self.settings
         if self.training and not settings.masked_in_training:
             lengths = torch.full_like(lengths, embedded.shape[1])
-        states = F.dropout(embedded, settings.embedding_dropout, self.training)  # (B, T, E)
+        states = embedded
         for layer in self.layers:
             states = layer(states, lengths)  # (B, T, S)
         with torch.autocast(states.device.type, enabled=False):  # the recurrence alone may run in low precision

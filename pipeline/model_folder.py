@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor
 
-from pipeline.artifacts import StageOutput, sha256_of_text
+from pipeline.artifacts import StageOutput
 from pipeline.calibration import fit_temperature, log_loss_of_logits
 from pipeline.config import Recipe
 from pipeline.curves import training_curves
 from pipeline.inference import CONFIG_NAME, MODEL_FORMAT, VOCABULARY_NAME, WEIGHTS_NAME
 from pipeline.machine import machine_description, versions_in_use
 from pipeline.plots import render
+from pipeline.splits import fingerprint_of_rows
 from pipeline.vocabulary import Vocabulary
 
 VALIDATION_SCHEMA = pa.schema([("row", pa.int64()), ("label", pa.int8()), ("logit", pa.float32())])
@@ -39,10 +40,13 @@ class TrainedModel:
         validation_logits: float32, their uncalibrated logits under ``weights``, in the precision of scoring.
         scoring_precision: the roughest that changes next to nothing on the validation part.
         precision_differences: of each precision that was tried, from float32.
+        fitted_bias: what the fit on validation reviews added to the output layer's bias; it is in ``weights`` already.
         history: one entry for each epoch.
         training_reviews: how many reviews the weights were fitted on.
         low_precision: whether the forward pass in training ran in bfloat16.
         recurrence: what computed the recurrence, and how precisely.
+        processes: how many shared each batch.
+        peak_memory_bytes: of the first of them.
     """
 
     name: str
@@ -55,12 +59,14 @@ class TrainedModel:
     validation_logits: NDArray[np.float32]
     scoring_precision: str
     precision_differences: dict[str, dict[str, Any]]
+    fitted_bias: float
     history: list[dict[str, float]]
     best_epoch: int
     training_reviews: int
     low_precision: bool
     recurrence: str
     device: str
+    processes: int
     peak_memory_bytes: int
 
 
@@ -84,6 +90,7 @@ def describe_training(trained: TrainedModel) -> dict[str, Any]:
         "peak_memory_bytes": trained.peak_memory_bytes,
         "reviews": trained.training_reviews,
         "device": trained.device,
+        "processes": trained.processes,
         "threads": torch.get_num_threads(),
         "precision": "bfloat16" if trained.low_precision else "float32",
         "recurrence": trained.recurrence,
@@ -98,7 +105,7 @@ def describe_validation(trained: TrainedModel) -> dict[str, Any]:
         "fraction": trained.recipe.training.validation_fraction,
         "accuracy": float(np.mean((logits >= 0) == labels)),
         "log_loss": log_loss_of_logits(logits, labels),
-        "fingerprint": sha256_of_text(",".join(map(str, trained.validation_rows.tolist()))),
+        "fingerprint": fingerprint_of_rows(trained.validation_rows),
     }
 
 
@@ -115,6 +122,7 @@ def write_model_folder(
     corpus: dict[str, Any],
     tokens: dict[str, Any],
     words: dict[str, Any],
+    origins: dict[str, Any],
 ) -> dict[str, Any]:
     """Publish a model folder, ``config.json`` last; return the configuration.
 
@@ -124,6 +132,7 @@ def write_model_folder(
         corpus: manifest of the corpus.
         tokens: manifest of the tokens.
         words: manifest of the vocabulary.
+        origins: the pretrained encoder and the teacher's labels, where there are any.
     """
     weights = {name: tensor.cpu().contiguous() for name, tensor in trained.weights.items()}
     output.path(WEIGHTS_NAME).write_bytes(save(weights))
@@ -142,6 +151,7 @@ def write_model_folder(
         "seed": trained.seed,
         "scoring_precision": trained.scoring_precision,
         "precision_differences": trained.precision_differences,
+        "fitted_bias": trained.fitted_bias,
         "temperature": fit_temperature(trained.validation_logits, trained.validation_labels),
         "files": {name: written[name]["sha256"] for name in (WEIGHTS_NAME, VOCABULARY_NAME)},
         "parameters": sum(tensor.numel() for tensor in trained.weights.values()),
@@ -151,6 +161,7 @@ def write_model_folder(
         "vocabulary_fingerprint": words["fingerprint"],
         "vectors": words["vectors"],
         "coverage": words.get("coverage"),
+        "origins": origins,
         "validation": describe_validation(trained),
         "training": describe_training(trained),
         "versions": versions_in_use(),

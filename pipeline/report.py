@@ -1,7 +1,8 @@
 """Write one evaluation as files: figures, tables, the worst errors as text, and a page that shows them together.
 
 ``report.html`` is one file: styles and pictures stand in it, it loads nothing and runs nothing, and its content
-security policy says so. Every number on it comes out of ``metrics.json`` by its key (``<data data-key=...>``).
+security policy says so. Every number on it comes out of ``metrics.json`` by its key (``<data data-key=...>``), but
+for the section on the ladder, which shows the ``ladder.json`` beside the reports where there is one of the same data.
 The page's sections are the ``<section>`` blocks of ``templates/report.html.j2``.
 """
 
@@ -28,6 +29,7 @@ from pipeline.artifacts import StageOutput, to_json
 from pipeline.baselines import MAJORITY
 from pipeline.errors import SentimentError
 from pipeline.evaluation_data import LabelledTexts
+from pipeline.ladder_section import ladder_section
 from pipeline.metrics import Probabilities, predictions
 from pipeline.mistakes import errors_text, most_confident_mistakes
 
@@ -201,13 +203,17 @@ def data_address(content: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def page(evaluated: Evaluated, shown: Mapping[str, Mapping[str, Any]]) -> str:
+def page(evaluated: Evaluated, shown: Mapping[str, Mapping[str, Any]], ladder: Mapping[str, Any] | None = None) -> str:
     """Return ``report.html``.
 
     Args:
         evaluated: what to show.
         shown: pictures by name, each with ``alt, light, dark`` (addresses).
+        ladder: what :func:`pipeline.ladder_section.ladder_section` returns.
     """
+    if ladder is not None:
+        addresses = {name: data_address(ladder[name], "image/svg+xml") for name in ("light", "dark")}
+        shown = {**shown, "ladder": {"alt": ladder["alt"], **addresses}}
     environment = Environment(
         loader=PackageLoader("pipeline", "templates"),
         autoescape=True,
@@ -223,6 +229,7 @@ def page(evaluated: Evaluated, shown: Mapping[str, Mapping[str, Any]]) -> str:
         metrics=evaluated.metrics,
         style=Markup(style),
         pictures=shown,
+        ladder=ladder,
         entries=entries,
         best_baseline=next((entry for entry in entries if not entry["is_model"]), None),
         mistakes=most_confident_mistakes(evaluated.data, evaluated.probabilities),
@@ -243,7 +250,7 @@ def write_report(output: StageOutput, evaluated: Evaluated) -> None:
             "metrics.json": to_json(metrics),
             "confusion_matrix.csv": confusion_csv(metrics["all"]["confusion_matrix"]),
             "errors.txt": errors_text(most_confident_mistakes(evaluated.data, evaluated.probabilities), metrics),
-            "report.html": page(evaluated, shown),
+            "report.html": page(evaluated, shown, ladder_section(output.folder.parent, metrics)),
         }
         for name, text in texts.items():
             output.path(name).write_bytes(text.encode("utf-8"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.artifacts import sha256_of_text
+
 
 def held_out_rows(
     labels: NDArray[np.int8], duplicate_groups: NDArray[np.int64], fraction: float, seed: int
@@ -35,3 +37,8 @@ def held_out_rows(
         before = np.cumsum(group_sizes[of_label]) - group_sizes[of_label]
         held_out[of_label[before < wanted - 0.5]] = True
     return np.flatnonzero(held_out[group_of_row]).astype(np.int64)
+
+
+def fingerprint_of_rows(rows: NDArray[np.int64]) -> str:
+    """Return what tells one set of held-out rows from another."""
+    return sha256_of_text(",".join(map(str, rows.tolist())))

@@ -6,16 +6,15 @@ from its checkpoint ends with the same weights, bit for bit on the same CPU, bui
 
 from __future__ import annotations
 
+import json
 import resource
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
 from pipeline.artifacts import (
     StageOutput,
@@ -25,33 +24,37 @@ from pipeline.artifacts import (
     to_json,
     write_text_atomically,
 )
-from pipeline.calibration import fit_temperature
+from pipeline.calibration import fit_bias, fit_temperature
 from pipeline.checkpoints import CHECKPOINT_FORMAT, CHECKPOINT_NAME, CheckpointFile, TrainingState
 from pipeline.config import Recipe
 from pipeline.console import Console
-from pipeline.context_vectors import fill_from_contexts
-from pipeline.errors import SentimentError
+from pipeline.distributed import joined_processes
 from pipeline.folded import obstacle
 from pipeline.inference import LAST_TRAINED_NAME
 from pipeline.interrupt import DeferredInterrupt
+from pipeline.lineage import check_lineage
 from pipeline.model_folder import TrainedModel, write_model_folder
+from pipeline.origins import load_origins
 from pipeline.scoring_precision import choose_precision
-from pipeline.torch_inference import best_device
 from pipeline.trainer import Trainer
-from pipeline.training_data import TrainingData, load_training_data
-from pipeline.vectors import draw_missing_vectors
+from pipeline.training_data import load_training_data
 from pipeline.vocabulary import Vocabulary
 
 
-def run_epochs(trainer: Trainer, checkpoint: CheckpointFile, console: Console, checkpoint_seconds: float) -> None:
+def run_epochs(
+    trainer: Trainer, checkpoint: CheckpointFile[TrainingState], console: Console, checkpoint_seconds: float
+) -> None:
     """Train until the recipe says stop, with a checkpoint at least every ``checkpoint_seconds`` and after each epoch.
 
     Raises:
         KeyboardInterrupt: after Ctrl-C, once the step under way is done and a checkpoint is written.
     """
 
+    processes = trainer.processes
+
     def save() -> None:
-        checkpoint.save(trainer.state, trainer.modules(), trainer.optimizer, trainer.best)
+        if processes.first:
+            checkpoint.save(trainer.state, trainer.modules(), trainer.optimizer, trainer.best)
 
     state = trainer.state
     clock = EpochClock()
@@ -59,19 +62,21 @@ def run_epochs(trainer: Trainer, checkpoint: CheckpointFile, console: Console, c
         while not trainer.finished():
             last_save = time.monotonic()
             description = f"epoch {state.epoch + 1}/{trainer.settings.epochs}"
-            with console.progress(len(trainer.data.training_rows), description) as progress:
+            with console.progress(trainer.reviews, description) as progress:
                 progress.update(state.reviews_seen)
                 for batch in trainer.batches()[state.batch :]:
                     loss = trainer.train_on(batch)
                     progress.update(len(batch))
                     progress.set_postfix_str(f"loss {loss:.3f}", refresh=False)
                     clock.add_to(state)
-                    if interrupt.requested or time.monotonic() - last_save > checkpoint_seconds:
+                    stop = processes.any(interrupt.requested)
+                    if stop or time.monotonic() - last_save > checkpoint_seconds:
                         save()
                         last_save = time.monotonic()
-                    if interrupt.requested:
+                    if stop:
+                        processes.wait()  # for the checkpoint: who leaves early has the others stopped
                         raise KeyboardInterrupt
-            logits = trainer.validation_logits()
+            logits = trainer.agreed_logits()
             clock.add_to(state)
             line = trainer.finish_epoch(logits)
             save()
@@ -99,19 +104,6 @@ def epoch_message(line: dict[str, float], epochs: int) -> str:
         f"validation accuracy {line['validation_accuracy']:.4f}, log loss {line['validation_log_loss']:.4f}, "
         f"{line['reviews_per_second']:,.0f} reviews/s, at most {minutes_left:.1f} min left"
     )
-
-
-def starting_vectors(path: Path, recipe: Recipe, data: TrainingData, seed: int) -> NDArray[np.float32]:
-    """Return the embeddings at the start, float32, (V, D): from the table, and the others as the recipe says."""
-    stored = load_file(path)
-    vectors, found = stored["vectors"], stored["found"]  # the vocabulary stage has drawn the others already
-    if recipe.model.missing_vectors == "matched":
-        return vectors
-    if recipe.model.missing_vectors == "standard":
-        return draw_missing_vectors(vectors, found, seed=seed, distribution="standard")
-    texts = [data.sequences[row] for row in data.training_rows]
-    review_of_token = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
-    return fill_from_contexts(vectors, found, np.concatenate(texts), review_of_token)
 
 
 def peak_memory_bytes() -> int:
@@ -146,34 +138,50 @@ def train_model(
     Raises:
         SentimentError: an earlier stage is missing, was made from another corpus, or another run trains this model.
     """
-    corpus = read_manifest(corpus_folder, "data")
-    tokens = read_manifest(tokens_folder, "tokens")
-    words = read_manifest(vocabulary_folder, "vocab")
-    check_lineage(corpus, tokens, words)
-    folder = models_folder / f"{corpus['name']}-{recipe.name}-s{seed}"
-    with StageOutput(folder, "train") as output:
-        vocabulary = Vocabulary.load(vocabulary_folder / "vocabulary.txt")
-        data = load_training_data(corpus_folder, tokens_folder, vocabulary, recipe.training.validation_fraction)
-        vectors = starting_vectors(vocabulary_folder / "vectors.safetensors", recipe, data, seed)
-        require_unchanged(corpus_folder, "data", corpus)
-        require_unchanged(tokens_folder, "tokens", tokens)
-        require_unchanged(vocabulary_folder, "vocab", words)
-        trainer = Trainer(recipe, vectors, data, seed, best_device())
-        checkpoint = CheckpointFile(folder / CHECKPOINT_NAME, run_identity(trainer, recipe, corpus, tokens, words))
-        if trainer.device.type == "cpu" and obstacle(recipe.model):
-            console.say(f"train: {obstacle(recipe.model)}; torch's own GRU is several times slower")
-        resume(trainer, checkpoint, console)
-        run_epochs(trainer, checkpoint, console, checkpoint_seconds)
-        trained = finished_run(trainer, recipe, vocabulary, folder.name)
-        write_text_atomically(models_folder / LAST_TRAINED_NAME, folder.name + "\n")
-        config = write_model_folder(output, trained, corpus=corpus, tokens=tokens, words=words)
-        checkpoint.remove()
-    console.say(
-        f"train: best epoch {trained.best_epoch} by {recipe.training.select_by.replace('_', ' ')}, "
+    with joined_processes() as processes:
+        console = console if processes.first else Console(quiet=True)
+        corpus = read_manifest(corpus_folder, "data")
+        tokens = read_manifest(tokens_folder, "tokens")
+        words = read_manifest(vocabulary_folder, "vocab")
+        check_lineage(corpus, tokens, words)
+        folder = models_folder / f"{corpus['name']}-{recipe.name}-s{seed}"
+        with StageOutput(folder, "train") if processes.first else nullcontext() as output:
+            processes.wait()  # for the lock
+            vocabulary = Vocabulary.load(vocabulary_folder / "vocabulary.txt")
+            fraction, unknown_words = recipe.training.validation_fraction, recipe.model.unknown_words
+            data = load_training_data(corpus_folder, tokens_folder, vocabulary, fraction, unknown_words)
+            origins = load_origins(recipe, data, vocabulary, tokens_folder, vocabulary_folder, words, seed)
+            require_unchanged(corpus_folder, "data", corpus)
+            require_unchanged(tokens_folder, "tokens", tokens)
+            require_unchanged(vocabulary_folder, "vocab", words)
+            start = (origins.vectors, origins.data)
+            trainer = Trainer(recipe, *start, seed, processes.device(), processes=processes, encoder=origins.encoder)
+            identity = run_identity(trainer, recipe, corpus, tokens, words)
+            identity |= {name: entry["fingerprint"] for name, entry in origins.description.items()}
+            checkpoint = CheckpointFile(folder / CHECKPOINT_NAME, identity, TrainingState)
+            if trainer.device.type == "cpu" and obstacle(recipe.model):
+                console.say(f"train: {obstacle(recipe.model)}; torch's own GRU is several times slower")
+            resume(trainer, checkpoint, console)
+            run_epochs(trainer, checkpoint, console, checkpoint_seconds)
+            if output is not None:
+                trained = finished_run(trainer, recipe, vocabulary, folder.name)
+                write_text_atomically(models_folder / LAST_TRAINED_NAME, folder.name + "\n")
+                config = write_model_folder(
+                    output, trained, corpus=corpus, tokens=tokens, words=words, origins=origins.description
+                )
+                checkpoint.remove()
+                console.say(finished_message(config, folder))
+    return folder
+
+
+def finished_message(config: dict[str, Any], folder: Path) -> str:
+    """Return the console line of a finished run from its ``config.json``."""
+    select_by = config["recipe"]["training"]["select_by"].replace("_", " ")
+    return (
+        f"train: best epoch {config['training']['best_epoch']} by {select_by}, "
         f"validation accuracy {config['validation']['accuracy']:.4f}, "
         f"{config['training']['seconds'] / 60:.1f} min, model in {folder}"
     )
-    return folder
 
 
 def run_identity(
@@ -197,6 +205,9 @@ def finished_run(trainer: Trainer, recipe: Recipe, vocabulary: Vocabulary, name:
     trainer.evaluated().load_state_dict(trainer.best)
     data = trainer.data
     labels = data.labels[data.validation_rows]
+    bias = fit_bias(trainer.validation_logits("float32"), labels)
+    trainer.best["output.bias"] += bias
+    trainer.evaluated().load_state_dict(trainer.best)
     logits = {precision: trainer.validation_logits(precision) for precision in trainer.scoring_precisions()}
     precision, differences = choose_precision(logits, fit_temperature(logits["float32"], labels))
     return TrainedModel(
@@ -210,30 +221,24 @@ def finished_run(trainer: Trainer, recipe: Recipe, vocabulary: Vocabulary, name:
         validation_logits=logits[precision],
         scoring_precision=precision,
         precision_differences=differences,
+        fitted_bias=bias,
         history=trainer.state.history,
         best_epoch=trainer.state.best_epoch,
-        training_reviews=len(data.training_rows),
+        training_reviews=trainer.reviews,
         low_precision=trainer.low_precision,
         recurrence=trainer.recurrence(),
         device=str(trainer.device),
+        processes=trainer.processes.count,
         peak_memory_bytes=peak_memory_bytes(),
     )
 
 
-def check_lineage(corpus: dict[str, Any], tokens: dict[str, Any], words: dict[str, Any]) -> None:
-    """Refuse stages that were not made from each other.
+def resume(trainer: Trainer, checkpoint: CheckpointFile[TrainingState], console: Console) -> None:
+    """Bring the trainer to where a checkpoint of the same run stands, if there is one.
 
     Raises:
-        SentimentError: naming the stage to run again.
+        SentimentError: not all processes find the same checkpoint.
     """
-    if tokens["inputs"]["corpus"] != corpus["fingerprint"]:
-        raise SentimentError("the tokens are of another corpus; run `sentiment tokens` (or `make tokens`) again")
-    if words["inputs"]["tokens"] != tokens["fingerprint"]:
-        raise SentimentError("the vocabulary is of other tokens; run `sentiment vocab` (or `make vocab`) again")
-
-
-def resume(trainer: Trainer, checkpoint: CheckpointFile, console: Console) -> None:
-    """Bring the trainer to where a checkpoint of the same run stands, if there is one."""
     restored = checkpoint.restore(trainer.modules(), trainer.optimizer)
     if restored is not None:
         trainer.state, trainer.best = restored
@@ -242,3 +247,5 @@ def resume(trainer: Trainer, checkpoint: CheckpointFile, console: Console) -> No
         )
     elif checkpoint.path.exists():
         console.say(f"train: {checkpoint.path} is of another run or not readable; starting over")
+    standing = f"{json.dumps(checkpoint.identity, sort_keys=True)} {trainer.state.step}"
+    trainer.processes.require_same(sha256_of_text(standing), "checkpoint, corpus or way to compute")

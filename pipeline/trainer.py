@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from pipeline.adversarial import adversarial_perturbation, root_mean_square
 from pipeline.batches import shuffled_batches
 from pipeline.calibration import log_loss_of_logits
 from pipeline.checkpoints import TrainingState
 from pipeline.config import Recipe, TrainingSettings
+from pipeline.distributed import Processes
 from pipeline.errors import SentimentError
 from pipeline.folded import FoldedClassifier, available_precisions, folded_available
 from pipeline.head_and_tail import cut_to_head_and_tail
@@ -24,6 +26,7 @@ from pipeline.model import SentimentClassifier
 from pipeline.moving_average import MovingAverage
 from pipeline.seen_rows_adam import SeenRowsAdam
 from pipeline.special_tokens import PAD_ID
+from pipeline.step_gradients import StepGradients
 from pipeline.torch_inference import compute_logits
 from pipeline.training_data import TrainingData
 from pipeline.training_networks import CompiledNetwork, PaddedNetwork, TrainingNetwork
@@ -35,10 +38,11 @@ LOWEST_RATE = 0.1
 
 def learning_rate_at(step: int, steps: int, settings: TrainingSettings) -> float:
     """Return the learning rate of a step, counted from 0."""
+    highest = settings.learning_rate * min(1.0, (step + 1) / max(settings.warmup_steps, 1))
     if settings.schedule == "constant":
-        return settings.learning_rate
+        return highest
     share = (1 + math.cos(math.pi * min(step / steps, 1.0))) / 2
-    return settings.learning_rate * (LOWEST_RATE + (1 - LOWEST_RATE) * share)
+    return highest * (LOWEST_RATE + (1 - LOWEST_RATE) * share)
 
 
 class Trainer:
@@ -51,6 +55,8 @@ class Trainer:
         seed: decides the initial weights, the batches and the dropout.
         device: where to train.
         compiled: False leaves the compiled kernels alone; None takes them on the CPU where they can be had.
+        processes: those of this run; each has a trainer, and all of them take the same steps.
+        encoder: weights of the classifier to start from, by name, in place of random ones.
     """
 
     def __init__(
@@ -62,7 +68,10 @@ class Trainer:
         device: torch.device,
         *,
         compiled: bool | None = None,
+        processes: Processes | None = None,
+        encoder: Mapping[str, Tensor] | None = None,
     ) -> None:
+        self.processes = processes or Processes()
         self.settings = recipe.training
         self.data = data
         self.seed = seed
@@ -71,7 +80,11 @@ class Trainer:
         classifier = SentimentClassifier(vectors.shape[0], vectors.shape[1], recipe.model)
         with torch.no_grad():
             classifier.embedding.weight.copy_(torch.from_numpy(vectors))
+            for name, weight in (encoder or {}).items():
+                classifier.get_parameter(name).copy_(weight)
         self.classifier = classifier.to(device)
+        for weight in self.classifier.parameters():
+            self.processes.broadcast(weight)
         decay = self.settings.weight_average
         self.average = MovingAverage(self.classifier, decay) if decay > 0 else None
         self.optimizer = self._optimizer()
@@ -79,18 +92,30 @@ class Trainer:
         self.best: dict[str, Tensor] = {}
         self.low_precision = self.settings.precision == "bfloat16" and has_fast_bfloat16(device)
         self.network = self._network(compiled is not False)
+        self.forward = self.processes.wrapped(self.network, self.classifier)
         cut = self.settings.max_tokens
-        self._sequences = [cut_to_head_and_tail(data.sequences[row], cut) for row in data.training_rows]
+        taught = data.taught
+        whole = [data.sequences[row] for row in data.training_rows] + taught.sequences
+        self._sequences = [cut_to_head_and_tail(sequence, cut) for sequence in whole]
         self._lengths = np.asarray([len(sequence) for sequence in self._sequences], dtype=np.int64)
-        self._labels = data.labels[data.training_rows].astype(np.float32)
+        self._labels = np.concatenate([data.labels[data.training_rows].astype(np.float32), taught.probabilities])
+        self.reviews = len(self._lengths)
+        """In an epoch: labelled ones and taught ones."""
         self.steps_per_epoch = math.ceil(len(self._lengths) / self.settings.batch_size)
         steps = self.settings.epochs * self.steps_per_epoch
         self.embedding_optimizer = SeenRowsAdam(self.classifier.embedding.weight, steps)
 
     def _optimizer(self) -> torch.optim.Optimizer:
         """AdamW, which is Adam where the weight decay is 0, of all but the embeddings; those are never decayed."""
-        weights = [weight for name, weight in self.classifier.named_parameters() if name != "embedding.weight"]
+        named = [(name, weight) for name, weight in self.classifier.named_parameters() if name != "embedding.weight"]
         settings = self.settings
+        weights = [
+            {
+                "params": [weight for name, weight in named if name.startswith("layers.")],
+                "share": settings.encoder_rate,
+            },
+            {"params": [weight for name, weight in named if not name.startswith("layers.")], "share": 1.0},
+        ]
         return torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
 
     def _network(self, compiled: bool) -> TrainingNetwork:
@@ -136,27 +161,10 @@ class Trainer:
         Raises:
             SentimentError: the loss is no longer a number.
         """
-        state, settings = self.state, self.settings
-        learning_rate = learning_rate_at(state.step, settings.epochs * self.steps_per_epoch, settings)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        targets = torch.from_numpy(self._labels[batch]).to(self.device)  # (B,)
-        self.classifier.train()
-        sequences = [self._sequences[index] for index in batch]
-        forward = self.network(sequences, seed_of_step(self.seed, state.step), self._catch_up)
-        loss = F.binary_cross_entropy_with_logits(forward.logits, targets)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        assert forward.rows.grad is not None
-        forward.rows.grad[forward.token_ids == PAD_ID] = 0  # padding stays what it is: zeros
-        if settings.gradient_clip > 0:
-            weights = [weight for weight in self.classifier.parameters() if weight.grad is not None]
-            torch.nn.utils.clip_grad_norm_([*weights, forward.rows], settings.gradient_clip)
-        self.optimizer.step()
-        self.embedding_optimizer.step(forward.token_ids, forward.rows.grad, learning_rate)
-        if self.average is not None:
-            self.average.update(self.classifier, forward.token_ids)
-        value = loss.item()
+        gradients = self.exchange(self.gradients_of(batch))
+        self.apply(gradients)
+        value = gradients.loss.item()
+        state = self.state
         if not math.isfinite(value):
             raise SentimentError(
                 f"step {state.step + 1}: the training loss is {value}; lower learning_rate in the recipe"
@@ -167,10 +175,75 @@ class Trainer:
         state.loss_sum += value * len(batch)
         return value
 
+    def gradients_of(self, batch: NDArray[np.int64]) -> StepGradients:
+        """Compute the gradients of the loss of this process's share of a batch.
+
+        The dense weights' are left in their ``grad``; those of several processes are averaged in the backward pass.
+        """
+        share = self.processes.share(batch)
+        targets = torch.from_numpy(self._labels[share.reviews]).to(self.device)  # (S,)
+        self.classifier.train()
+        sequences = [self._sequences[index] for index in share.reviews]
+        forward = self.forward(sequences, self._seed_of_step(), self._prepare)
+        loss = F.binary_cross_entropy_with_logits(forward.logits, targets) * share.weight
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert forward.rows.grad is not None
+        rows = forward.rows.grad
+        if self.settings.adversarial_length > 0:
+            real = forward.counts * (forward.token_ids != PAD_ID)
+            length = self.settings.adversarial_length * root_mean_square(forward.rows, real)
+            perturbation = adversarial_perturbation(forward.token_gradients(), forward.reviews, len(targets), length)
+            perturbed = self.forward(sequences, self._seed_of_step(), self._prepare, perturbation)
+            adversarial_loss = F.binary_cross_entropy_with_logits(perturbed.logits, targets) * share.weight
+            adversarial_loss.backward()  # type: ignore[no-untyped-call]
+            assert perturbed.rows.grad is not None
+            rows = rows + perturbed.rows.grad
+        rows[forward.token_ids == PAD_ID] = 0  # padding stays what it is: zeros
+        return StepGradients(loss.detach(), forward.token_ids, rows)
+
+    def _seed_of_step(self) -> int:
+        """Return what decides the dropout of a step, in each process something else."""
+        return seed_of_step(self.seed, self.state.step * self.processes.count + self.processes.rank)
+
+    def _prepare(self, token_ids: Tensor) -> None:
+        """Bring the words that any process is about to read, (U,), up to date, on each process in the same way."""
+        self._catch_up(self.processes.union(token_ids, len(self.classifier.embedding.weight)))
+
+    def exchange(self, gradients: StepGradients) -> StepGradients:
+        """Return the gradients of the whole batch from those of each process's share of it."""
+        return self.processes.exchange(gradients, len(self.classifier.embedding.weight))
+
+    def apply(self, gradients: StepGradients) -> None:
+        """Clip the gradients, take a step of both optimisers and update the moving average."""
+        state, settings = self.state, self.settings
+        learning_rate = learning_rate_at(state.step, settings.epochs * self.steps_per_epoch, settings)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate * group["share"]
+        if settings.gradient_clip > 0:
+            rows = torch.empty_like(gradients.rows)
+            rows.grad = gradients.rows  # shared, so that it is scaled in place like the others
+            weights = [weight for weight in self.classifier.parameters() if weight.grad is not None]
+            torch.nn.utils.clip_grad_norm_([*weights, rows], settings.gradient_clip)
+        self.optimizer.step()
+        self.embedding_optimizer.step(gradients.token_ids, gradients.rows, learning_rate * settings.encoder_rate)
+        if self.average is not None:
+            self.average.update(self.classifier, gradients.token_ids)
+
     def validation_logits(self, precision: str = "int8") -> NDArray[np.float32]:
         """Return the logits of the validation part as the scorer computes them in a precision, without dropout."""
         sequences = [self.data.sequences[row] for row in self.data.validation_rows]
         return score_sequences(self.evaluated(), sequences, self.device, precision)
+
+    def agreed_logits(self) -> NDArray[np.float32]:
+        """Return the logits of the validation part as the first process computes them, on all."""
+        if self.processes.first:
+            logits = torch.from_numpy(self.validation_logits())
+        else:
+            self.evaluated()  # brings the embeddings up to date here too
+            logits = torch.empty(len(self.data.validation_rows))
+        self.processes.broadcast(logits)
+        return logits.numpy()
 
     def scoring_precisions(self) -> tuple[str, ...]:
         """Return the precisions that can be tried here."""

@@ -22,6 +22,7 @@ from pipeline.compiled_pooling import AttentionWeights, CompiledPooling, Summari
 from pipeline.gru import GRULayer
 from pipeline.kernel_library import Kernels
 from pipeline.model import SentimentClassifier
+from pipeline.packing import narrowed, widened
 from pipeline.padding import pad
 from pipeline.special_tokens import PAD_ID, UNKNOWN_ID
 from pipeline.time_major import TimeMajorBatch, time_major
@@ -36,18 +37,29 @@ class ForwardPass:
         logits: float32, (B,), in the order given.
         token_ids: int64, (U,); the words of the batch, each once.
         rows: float32, (U, E); their embeddings, a leaf that gets the gradient.
+        counts: int64, (U,); how often each stands in the batch.
+        token_gradients: after the backward pass, the gradient of each token's embedding as the recurrence reads it,
+            laid out as the network lays out its tokens.
+        reviews: int64, laid out likewise; which review each token is of, B where it is padding.
     """
 
     logits: Tensor
     token_ids: Tensor
     rows: Tensor
+    counts: Tensor
+    token_gradients: Callable[[], Tensor]
+    reviews: Tensor
 
 
 class TrainingNetwork(Protocol):
     """One way to compute the forward pass."""
 
     def __call__(
-        self, sequences: Sequence[NDArray[np.int32]], seed: int, prepare: Callable[[Tensor], None]
+        self,
+        sequences: Sequence[NDArray[np.int32]],
+        seed: int,
+        prepare: Callable[[Tensor], None],
+        perturbation: Tensor | None = None,
     ) -> ForwardPass:
         """Return the forward pass of a batch.
 
@@ -55,6 +67,8 @@ class TrainingNetwork(Protocol):
             sequences: B int32 arrays of token ids.
             seed: decides the dropout.
             prepare: told the words, int64, (U,), before their embeddings are read.
+            perturbation: added to the tokens' embeddings after their dropout; laid out as an earlier pass over the same
+                sequences laid out its ``token_gradients``.
         """
 
 
@@ -79,17 +93,32 @@ class PaddedNetwork:
         self.low_precision = low_precision
 
     def __call__(
-        self, sequences: Sequence[NDArray[np.int32]], seed: int, prepare: Callable[[Tensor], None]
+        self,
+        sequences: Sequence[NDArray[np.int32]],
+        seed: int,
+        prepare: Callable[[Tensor], None],
+        perturbation: Tensor | None = None,
     ) -> ForwardPass:
         """Return the forward pass of a batch; see :class:`TrainingNetwork`."""
         torch.manual_seed(seed)
         token_ids, lengths = (tensor.to(self.device) for tensor in pad(sequences))  # (B, T), (B,)
         token_ids = self.classifier.with_word_dropout(token_ids)
-        words, places = torch.unique(token_ids, return_inverse=True)  # (U,), (B, T)
+        words, places, counts = torch.unique(token_ids, return_inverse=True, return_counts=True)  # (U,), (B, T), (U,)
         rows = leaf_rows(self.classifier, words, prepare)
+        embedded = self.classifier.with_embedding_dropout(F.embedding(places, rows))  # (B, T, E)
+        if perturbation is not None:
+            embedded = embedded + perturbation
+        embedded.retain_grad()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
-            logits = self.classifier.of_embedded(F.embedding(places, rows), lengths)
-        return ForwardPass(logits, words, rows)
+            logits = self.classifier.of_embedded(embedded, lengths)
+        reviews = torch.arange(len(lengths), device=self.device)[:, None].expand(token_ids.shape)  # (B, T)
+        padding = torch.arange(token_ids.shape[1], device=self.device) >= lengths[:, None]
+
+        def token_gradients() -> Tensor:
+            assert embedded.grad is not None
+            return embedded.grad
+
+        return ForwardPass(logits, words, rows, counts, token_gradients, reviews.masked_fill(padding, len(lengths)))
 
 
 class CompiledNetwork:
@@ -111,7 +140,11 @@ class CompiledNetwork:
         """Of 256: what is drawn is a byte for each entry."""
 
     def __call__(
-        self, sequences: Sequence[NDArray[np.int32]], seed: int, prepare: Callable[[Tensor], None]
+        self,
+        sequences: Sequence[NDArray[np.int32]],
+        seed: int,
+        prepare: Callable[[Tensor], None],
+        perturbation: Tensor | None = None,
     ) -> ForwardPass:
         """Return the forward pass of a batch; see :class:`TrainingNetwork`."""
         settings = self.classifier.settings
@@ -131,12 +164,15 @@ class CompiledNetwork:
         words = torch.from_numpy(seen.token_ids.astype(np.int64))
         rows = leaf_rows(self.classifier, words, prepare)
         weights = [weight for name, weight in self.classifier.named_parameters() if trained_by_kernels(name)]
-        pass_ = CompiledPass(self, batch, seen, random)
+        pass_ = CompiledPass(self, batch, seen, random, perturbation)
         pooled = PooledByKernels.apply(pass_, rows, *weights)  # type: ignore[no-untyped-call]
         logits = self.classifier.of_pooled(pooled)  # (B,), longest first
         inverse = np.empty(len(batch.order), dtype=np.int64)
         inverse[batch.order] = np.arange(len(batch.order))
-        return ForwardPass(logits[torch.from_numpy(inverse)], words, rows)
+        time = np.repeat(np.arange(len(batch.offsets) - 1), np.diff(batch.offsets))
+        reviews = torch.from_numpy(batch.order[np.arange(len(time)) - batch.offsets[time]])  # (N,)
+        counts = torch.from_numpy(np.diff(seen.first).astype(np.int64))
+        return ForwardPass(logits[torch.from_numpy(inverse)], words, rows, counts, pass_.token_gradients, reviews)
 
 
 def trained_by_kernels(name: str) -> bool:
@@ -152,11 +188,18 @@ class CompiledPass:
         batch: the tokens' layout.
         seen: the words after word dropout.
         random: bytes for the embedding dropout.
+        perturbation: float32, (N, E), added to the tokens' embeddings; None for nothing.
     """
 
     def __init__(
-        self, network: CompiledNetwork, batch: TimeMajorBatch, seen: SeenWords, random: NDArray[np.uint8]
+        self,
+        network: CompiledNetwork,
+        batch: TimeMajorBatch,
+        seen: SeenWords,
+        random: NDArray[np.uint8],
+        perturbation: Tensor | None,
     ) -> None:
+        self.kernels, self.perturbation = network.kernels, perturbation
         kernels, workspace, threads = network.kernels, network.workspace, network.threads
         self.settings = network.classifier.settings
         self.batch, self.seen, self.random, self.dropped = batch, seen, random, network.dropped
@@ -180,7 +223,11 @@ class CompiledPass:
     def forward(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the pooled states, (B, P), longest review first, from the embeddings of the words seen, (U, E)."""
         self.embedding_size = rows.shape[1]
-        states = self.embedding.forward(rows, self.seen.rows, self.random, self.dropped)
+        states = self.embedding.forward(rows, self.seen.rows, self.random, self.dropped)  # (N, E padded)
+        if self.perturbation is not None:
+            sums = widened(self.kernels, states)
+            sums[:, : self.embedding_size] += self.perturbation.numpy()
+            states = narrowed(self.kernels, sums)
         for layer in self.layers:
             states = layer.forward(self.batch, states, training=True)
         self.state_size = states.shape[1]
@@ -212,8 +259,13 @@ class CompiledPass:
             ]
         if of_attention is not None:
             of_weights += [of_attention.projection, of_attention.bias, of_attention.vector[None]]
+        self._of_tokens = of_states
         rows = self.embedding.backward(of_states, self.seen, self.random, self.dropped, self.embedding_size)
         return [rows, *of_weights]
+
+    def token_gradients(self) -> Tensor:
+        """Return the gradients of the tokens' embeddings, float32, (N, E), once :meth:`backward` is done."""
+        return torch.from_numpy(widened(self.kernels, self._of_tokens)[:, : self.embedding_size])
 
 
 class PooledByKernels(torch.autograd.Function):

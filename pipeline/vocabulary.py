@@ -23,6 +23,7 @@ from pipeline.artifacts import (
     write_bytes_atomically,
     write_text_atomically,
 )
+from pipeline.config import UnknownWords
 from pipeline.console import Console
 from pipeline.errors import SentimentError, UsageError
 from pipeline.special_tokens import PAD, UNKNOWN
@@ -35,6 +36,7 @@ from pipeline.vectors import (
     read_vectors,
     wanted_entries,
 )
+from pipeline.word_fallbacks import id_lookup
 
 Backend = Literal["default", "torchtext"]
 
@@ -117,9 +119,14 @@ class Vocabulary:
         """Return a form's token id; that of ``<unk>`` for other forms, a text's literal ``<pad>`` included."""
         return self._id_of_word.get(form, UNK_ID)
 
-    def token_ids(self, forms: Iterable[str]) -> NDArray[np.int32]:
-        """Return the token ids of forms, int32, (number of forms,)."""
-        return np.fromiter((self._id_of_word.get(form, UNK_ID) for form in forms), dtype=np.int32)
+    def token_ids(self, forms: Iterable[str], unknown_words: UnknownWords = "unk") -> NDArray[np.int32]:
+        """Return the token ids of forms, int32, (number of forms,).
+
+        Args:
+            forms: lower-cased.
+            unknown_words: what becomes of those that are no words of the vocabulary; a model's setting.
+        """
+        return np.fromiter(map(id_lookup(self._id_of_word, unknown_words), forms), dtype=np.int32)
 
 
 @dataclass(frozen=True)

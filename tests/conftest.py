@@ -120,3 +120,24 @@ def trained_model(
 
     models = tmp_path_factory.mktemp("models")
     return train_model(tiny_recipe, workspace.corpus, workspace.tokens, workspace.vocabulary, models, quiet, seed=1)
+
+
+@pytest.fixture(scope="session")
+def language_model(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory, quiet: Console) -> Path:
+    """The folder of a language model of the tiny corpus, encoders/default in a folder that may be a --data-dir."""
+    from pipeline.pretrain import pretrain_encoder
+    from pipeline.pretraining_settings import PretrainingSettings
+
+    folder = tmp_path_factory.mktemp("data") / "encoders" / "default"
+    settings = PretrainingSettings(
+        epochs=12,
+        hidden_size=16,
+        embedding_size=12,
+        streams=4,
+        chunk_length=16,
+        draws=60,
+        warmup_steps=10,
+        learning_rate=0.03,
+    )
+    pretrain_encoder(settings, workspace.corpus, workspace.tokens, workspace.vocabulary, folder, quiet, seed=1)
+    return folder

@@ -54,6 +54,7 @@ def test_faults_are_one_line_and_an_exit_code(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pipeline.inference.BUNDLED_FOLDER", tmp_path / "bundled")
     try:
         result: object = cli.main(arguments)
     except SystemExit as stopped:

@@ -64,7 +64,7 @@ def test_a_recipe_file_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_an_unknown_recipe_lists_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="there are default, demo, tutorial"):
+    with pytest.raises(UsageError, match="there are best, default, demo, pretrained, small, tutorial"):
         load_recipe("defualt")
 
 

@@ -26,6 +26,7 @@ case $1 in
         echo "$name" > "$data/name" ;;
   tokens) write "$data/tokens/manifest.json" ;;
   vocab) write "$data/vocabulary/manifest.json" ;;
+  pretrain) write "$data/encoders/$3/manifest.json" ;;
   train) recipe=$(basename "$3" .toml); write "$data/models/$(cat "$data/name")-$recipe-s$5/config.json" ;;
   evaluate) write "$reports/$(basename "$3")/manifest.json" ;;
   score) write "$4" ;;
@@ -140,6 +141,30 @@ def test_another_source_runs_everything(workspace: Workspace) -> None:
 def test_other_vectors_run_vocab_and_later(workspace: Workspace) -> None:
     workspace.make("evaluate")
     assert workspace.make("evaluate", "VECTORS=none") == ["vocab", "train", "evaluate"]
+
+
+def test_pretraining_is_apart_from_training_and_has_a_name(workspace: Workspace) -> None:
+    assert workspace.make("train") == ["data", "tokens", "vocab", "train"]
+    workspace.make("pretrain", "PRETRAIN_FLAGS=--epochs 3 --one-direction")
+    assert workspace.calls() == ["pretrain --name default --epochs 3 --one-direction"]
+    assert workspace.make("pretrain", "train", "evaluate") == ["evaluate"]
+    workspace.make("pretrain", "ENCODER=small")
+    assert workspace.calls() == ["pretrain --name small"]
+    assert workspace.make("pretrain", "VECTORS=none") == ["vocab", "pretrain"]
+
+
+def test_several_processes_are_started_by_torchrun(workspace: Workspace) -> None:
+    launcher = workspace.folder / ".venv" / "bin" / "torchrun"
+    launcher.write_text('#!/bin/sh\necho "$OMP_NUM_THREADS $*" > torchrun.txt\nshift 4\nexec "$@"\n')
+    launcher.chmod(0o755)
+    assert workspace.make("train") == ["data", "tokens", "vocab", "train"]
+    assert not (workspace.folder / "torchrun.txt").exists()
+    assert workspace.make("train", "SEED=2", "PROCESSES=2") == ["train"]
+    assert workspace.calls() == ["train --recipe default --seed 2"]
+    threads = os.environ.get("OMP_NUM_THREADS", "1")
+    launched = f"{threads} --standalone --nproc-per-node 2 --no-python .venv/bin/sentiment "
+    assert (workspace.folder / "torchrun.txt").read_text().startswith(launched)
+    assert workspace.make("train", "PROCESSES=3") == []
 
 
 def test_a_setting_left_out_keeps_its_last_value(workspace: Workspace) -> None:
@@ -309,7 +334,7 @@ def test_clean_spares_downloads_environments_and_the_reference(workspace: Worksp
     for name in kept:
         (workspace.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (workspace.folder / name).touch()
-    workspace.make("evaluate")
+    workspace.make("pretrain", "evaluate")
     workspace.make("demo")
     workspace.make("clean")
     for place in ("data", "reports"):

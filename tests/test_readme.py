@@ -6,16 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.ladder_table import BEGIN, END, block_of, readme_block, require_markers
 from tests.bench.report import findings_table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+BEFORE_LADDER, AFTER_LADDER = README.split(BEGIN)[0], README.split(END)[-1]
+LADDER = ROOT / "reports" / "ladder.json"
 REFERENCE = sorted((ROOT / "reports" / "reference").glob("*/metrics.json"))
 
 
 def table_row(name: str) -> list[str]:
     """Return the cells of the results table's row that begins with a name."""
-    rows = [line for line in README.splitlines() if line.startswith(f"| {name} |")]
+    lines = (BEFORE_LADDER + AFTER_LADDER).splitlines()
+    rows = [line for line in lines if line.startswith(f"| {name} |")]
     assert len(rows) == 1, name
     return [cell.strip() for cell in rows[0].strip("|").split("|")]
 
@@ -49,6 +53,21 @@ def test_the_baselines_are_those_beside_the_first_seed() -> None:
     for entry in metrics["baselines"].values():
         low, high = entry["accuracy_interval"]
         assert table_row(entry["title"])[1:3] == [f"{entry['accuracy']:.4f}", f"{low:.4f} to {high:.4f}"]
+
+
+def test_the_ladder_is_the_one_that_was_made() -> None:
+    require_markers(README, "README.md")
+    ladder = json.loads(LADDER.read_text(encoding="utf-8")) if LADDER.is_file() else None
+    assert block_of(README) == ("" if ladder is None else readme_block(ladder, "reports/ladder.png"))
+
+
+def test_the_ladder_stands_on_the_reference_runs() -> None:
+    rungs = json.loads(LADDER.read_text(encoding="utf-8"))["rungs"] if LADDER.is_file() else []
+    accuracies = {run["model"]: run["accuracy"] for rung in rungs for run in rung.get("runs", ())}
+    for path in REFERENCE:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        name = metrics["model"]["name"]
+        assert accuracies.get(name, metrics["all"]["accuracy"]) == metrics["all"]["accuracy"], name
 
 
 def test_each_ratio_of_speed_is_the_benchmarks() -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
+from safetensors.numpy import load_file
 from torch import nn
 
 from pipeline.artifacts import read_json
 from pipeline.batches import batches_by_length
+from pipeline.compact_weights import widened
 from pipeline.config import recipe_from_dict
 from pipeline.head_and_tail import cut_to_head_and_tail
 from pipeline.inference import CONFIG_NAME, VOCABULARY_NAME, WEIGHTS_NAME, sigmoid
@@ -73,12 +74,12 @@ def reference_probabilities(material: Material, rows: int) -> NDArray[np.float64
     parts = {name: config["recipe"][name] for name in ("model", "training")}
     recipe = recipe_from_dict(parts, config["recipe"]["name"], CONFIG_NAME)
     vocabulary = Vocabulary.load(folder / VOCABULARY_NAME)
-    weights = load_file(folder / WEIGHTS_NAME)
+    weights = widened(load_file(folder / WEIGHTS_NAME))
     classifier = SentimentClassifier(len(vocabulary), weights["embedding.weight"].shape[1], recipe.model)
-    classifier.load_state_dict(weights)
+    classifier.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     classifier.float().eval()
     form_ids, offsets = read_form_ids(material.root / "tokens", "test")
-    token_ids = vocabulary.token_ids(read_forms(material.root / "tokens"))[form_ids]
+    token_ids = vocabulary.token_ids(read_forms(material.root / "tokens"), recipe.model.unknown_words)[form_ids]
     cut = recipe.model.max_tokens
     sequences = [
         cut_to_head_and_tail(token_ids[start:end], cut) for start, end in itertools.pairwise(offsets[: rows + 1])

@@ -1,0 +1,165 @@
+"""Optional stage before training: trained models give soft labels to unlabelled reviews, for others to learn from.
+
+The teachers are models trained here and, if wanted, NB-SVM, which errs on other reviews than recurrent networks do.
+Their scores are blended by what they are worth on the validation part. What is labelled: the unsupervised split, and
+short pieces of training and unsupervised reviews, from one sentence on, so that a student also learns what short texts
+sound like. No near duplicate of a test or validation review is among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.arrow_files import read_arrow
+from pipeline.artifacts import StageOutput, read_manifest
+from pipeline.baselines import nb_svm_scores
+from pipeline.console import Console
+from pipeline.errors import SentimentError
+from pipeline.inference import VOCABULARY_NAME, SentimentModel, settings_of
+from pipeline.pretraining_data import SPLITS
+from pipeline.review_spans import Spans, TokenisedReviews, drawn_pieces, readable_rows, whole_reviews
+from pipeline.splits import fingerprint_of_rows
+from pipeline.teacher_blend import Scores, fit_blend
+from pipeline.vocabulary import Vocabulary
+
+LABELS_NAME = "labels.arrow"
+SCHEMA = pa.schema(
+    [
+        ("split", pa.int32()),
+        ("row", pa.int32()),
+        ("start", pa.int32()),
+        ("end", pa.int32()),
+        ("probability", pa.float32()),
+    ]
+)
+
+
+def validation_of(folder: Path) -> tuple[NDArray[np.int64], NDArray[np.int8], Scores]:
+    """Return a model's validation rows, labels and logits, as training left them."""
+    table = read_arrow(folder / "validation.arrow", ["row", "label", "logit"], "train")
+    return table["row"].to_numpy(), table["label"].to_numpy(), table["logit"].to_numpy().astype(np.float64)
+
+
+def validations_of(teachers: Sequence[Path]) -> tuple[NDArray[np.int64], NDArray[np.int8], Scores]:
+    """Return the rows and labels of the validation part, and all teachers' logits of it, (N, M).
+
+    Raises:
+        SentimentError: two teachers have different validation parts.
+    """
+    rows, labels, first = validation_of(teachers[0])
+    columns = [first]
+    for teacher in teachers[1:]:
+        others, _, logits = validation_of(teacher)
+        if not np.array_equal(rows, others):
+            raise SentimentError(f"{teacher}: held out other reviews than {teachers[0]}; train both on one corpus")
+        columns.append(logits)
+    return rows, labels, np.stack(columns, axis=1)
+
+
+def model_scores(folder: Path, reviews: TokenisedReviews, spans: Spans) -> Scores:
+    """Return a model's uncalibrated logits of spans, float64, (N,)."""
+    model = SentimentModel.load(folder)
+    unknown_words = settings_of(model.config).unknown_words
+    ids_of_forms = Vocabulary.load(folder / VOCABULARY_NAME).token_ids(reviews.forms, unknown_words)
+    return model.logits_of(reviews.spans(ids_of_forms, spans)).astype(np.float64)
+
+
+def linear_scores(
+    corpus_folder: Path, labels: NDArray[np.int8], validation_rows: NDArray[np.int64], unsupervised: NDArray[np.int64]
+) -> tuple[Scores, Scores]:
+    """Return NB-SVM's decision values of the validation part and of unsupervised rows.
+
+    Args:
+        corpus_folder: what ``sentiment data`` wrote.
+        labels: of the whole training split; NB-SVM is fitted on what is not held out.
+        validation_rows: of the training split.
+        unsupervised: rows of the unsupervised split.
+    """
+    train = read_arrow(corpus_folder / "train.arrow", ["text"], "data").column("text")
+    fitted_rows = np.setdiff1d(np.arange(len(train)), validation_rows)
+    unlabelled = read_arrow(corpus_folder / "unsupervised.arrow", ["text"], "data").column("text")
+    asked = [*train.take(validation_rows).to_pylist(), *unlabelled.take(unsupervised).to_pylist()]
+    scores = nb_svm_scores(train.take(fitted_rows).to_pylist(), labels[fitted_rows], asked)
+    return scores[: len(validation_rows)], scores[len(validation_rows) :]
+
+
+def labels_table(spans: Sequence[Spans], logits: Sequence[Scores]) -> pa.Table:
+    """Return spans and the probabilities that their logits mean, as kept in ``labels.arrow``."""
+    columns = [np.concatenate([getattr(part, name) for part in spans]) for name in ("splits", "rows", "starts", "ends")]
+    probabilities = 1 / (1 + np.exp(-np.clip(np.concatenate(logits), -50, 50)))
+    arrays = [pa.array(column) for column in (*columns, probabilities.astype(np.float32))]
+    return pa.table(arrays, schema=SCHEMA)
+
+
+def teach(
+    teachers: Sequence[Path],
+    corpus_folder: Path,
+    tokens_folder: Path,
+    folder: Path,
+    console: Console,
+    *,
+    nb_svm: bool,
+    pieces: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Label reviews by the blend of several teachers; return the manifest.
+
+    Args:
+        teachers: model folders, all with the same validation part.
+        corpus_folder: what ``sentiment data`` wrote.
+        tokens_folder: what ``sentiment tokens`` wrote.
+        folder: receives ``labels.arrow``.
+        console: told about progress.
+        nb_svm: whether NB-SVM is a further teacher, of the whole reviews.
+        pieces: how many pieces of reviews are labelled beside the whole ones.
+        seed: of the pieces.
+
+    Raises:
+        SentimentError: a stage or a model is missing or damaged, or the models have different validation parts.
+    """
+    corpus, tokens = read_manifest(corpus_folder, "data"), read_manifest(tokens_folder, "tokens")
+    validation_rows, validation_labels, on_validation = validations_of(teachers)
+    with StageOutput(folder, "teach") as output:
+        readable = readable_rows(corpus_folder, validation_rows)
+        reviews = TokenisedReviews(tokens_folder, [split for split in SPLITS if len(readable[split])])
+        whole, drawn = whole_reviews(reviews, readable), drawn_pieces(reviews, readable, pieces, seed)
+        if not len(whole) and not len(drawn):
+            raise SentimentError(f"{corpus_folder}: no unlabelled reviews; ask for pieces of the others with --pieces")
+        console.say(f"teach: {len(whole):,} reviews and {len(drawn):,} pieces, {len(teachers) + nb_svm} teachers")
+        blend = fit_blend(on_validation, validation_labels)
+        of_whole, of_drawn = (
+            np.stack([model_scores(teacher, reviews, spans) for teacher in teachers], axis=1)  # (N, M)
+            for spans in (whole, drawn)
+        )
+        logits_of_drawn = blend.logits(of_drawn)
+        if nb_svm and len(whole):
+            labels = read_arrow(corpus_folder / "train.arrow", ["label"], "data")["label"].to_numpy()
+            linear = linear_scores(corpus_folder, labels, validation_rows, readable["unsupervised"])
+            on_validation, of_whole = np.c_[on_validation, linear[0]], np.c_[of_whole, linear[1]]
+            blend = fit_blend(on_validation, validation_labels)
+        table = labels_table([whole, drawn], [blend.logits(of_whole), logits_of_drawn])
+        with pa.ipc.new_file(str(output.path(LABELS_NAME)), SCHEMA) as writer:
+            writer.write_table(table)
+        correct = (blend.logits(on_validation) >= 0) == validation_labels
+        details = {
+            "teachers": [teacher.name for teacher in teachers] + ["NB-SVM"] * nb_svm,
+            "weights": blend.weights.tolist(),
+            "intercept": blend.intercept,
+            "validation_accuracy": {
+                "blend": float(correct.mean()),
+                "each": ((on_validation >= 0) == validation_labels[:, None]).mean(axis=0).tolist(),
+            },
+            "validation_fingerprint": fingerprint_of_rows(validation_rows),
+            "reviews": len(whole),
+            "pieces": len(drawn),
+        }
+        inputs = {"corpus": corpus["fingerprint"], "tokens": tokens["fingerprint"]}
+        manifest = output.commit(inputs, {"pieces": pieces, "seed": seed}, details)
+    console.say(f"teach: the blend's accuracy on validation reviews is {correct.mean():.4f}; labels in {folder}")
+    return manifest
