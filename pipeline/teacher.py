@@ -1,9 +1,12 @@
 """Optional stage before training: trained models give soft labels to unlabelled reviews, for others to learn from.
 
 The teachers are models trained here and, if wanted, NB-SVM, which errs on other reviews than recurrent networks do.
-Their scores are blended by what they are worth on the validation part. What is labelled: the unsupervised split, and
-short pieces of training and unsupervised reviews, from one sentence on, so that a student also learns what short texts
-sound like. No near duplicate of a test or validation review is among them.
+Their scores are blended by what they are worth on the validation part, to label the unsupervised split.
+
+Beside them stand short pieces of training and unsupervised reviews, from one sentence on. A piece has the label of the
+review that it is from, the true one where there is one: what a student learns of it is how often such words stand in
+praise. (A teacher asked about the piece alone would pass on its own prejudice about short texts, which it never saw.)
+No near duplicate of a test or validation review is among them.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.inference import VOCABULARY_NAME, SentimentModel, settings_of
 from pipeline.pretraining_data import SPLITS
-from pipeline.review_spans import Spans, TokenisedReviews, drawn_pieces, readable_rows, whole_reviews
+from pipeline.review_spans import UNSUPERVISED, Spans, TokenisedReviews, drawn_pieces, readable_rows, whole_reviews
 from pipeline.splits import fingerprint_of_rows
 from pipeline.teacher_blend import Scores, fit_blend
 from pipeline.vocabulary import Vocabulary
@@ -89,12 +92,26 @@ def linear_scores(
     return scores[: len(validation_rows)], scores[len(validation_rows) :]
 
 
-def labels_table(spans: Sequence[Spans], logits: Sequence[Scores]) -> pa.Table:
-    """Return spans and the probabilities that their logits mean, as kept in ``labels.arrow``."""
-    columns = [np.concatenate([getattr(part, name) for part in spans]) for name in ("splits", "rows", "starts", "ends")]
-    probabilities = 1 / (1 + np.exp(-np.clip(np.concatenate(logits), -50, 50)))
-    arrays = [pa.array(column) for column in (*columns, probabilities.astype(np.float32))]
-    return pa.table(arrays, schema=SCHEMA)
+def labels_table(whole: Spans, of_whole: Scores, pieces: Spans, labels: NDArray[np.int8]) -> pa.Table:
+    """Return reviews and pieces with their probabilities, as kept in ``labels.arrow``.
+
+    Args:
+        whole: unsupervised reviews.
+        of_whole: their probabilities, (N,).
+        pieces: of reviews of all splits.
+        labels: true ones of the training split.
+    """
+    of_unsupervised = dict(zip(whole.rows.tolist(), of_whole.tolist(), strict=True))
+    of_pieces = [
+        of_unsupervised[row] if split == UNSUPERVISED else float(labels[row])
+        for split, row in zip(pieces.splits.tolist(), pieces.rows.tolist(), strict=True)
+    ]
+    columns = [
+        np.concatenate([getattr(part, name) for part in (whole, pieces)])
+        for name in ("splits", "rows", "starts", "ends")
+    ]
+    probabilities = np.concatenate([of_whole, of_pieces]).astype(np.float32)
+    return pa.table([pa.array(column) for column in (*columns, probabilities)], schema=SCHEMA)
 
 
 def teach(
@@ -117,7 +134,7 @@ def teach(
         folder: receives ``labels.arrow``.
         console: told about progress.
         nb_svm: whether NB-SVM is a further teacher, of the whole reviews.
-        pieces: how many pieces of reviews are labelled beside the whole ones.
+        pieces: how many pieces of reviews stand beside the whole ones.
         seed: of the pieces.
 
     Raises:
@@ -133,17 +150,14 @@ def teach(
             raise SentimentError(f"{corpus_folder}: no unlabelled reviews; ask for pieces of the others with --pieces")
         console.say(f"teach: {len(whole):,} reviews and {len(drawn):,} pieces, {len(teachers) + nb_svm} teachers")
         blend = fit_blend(on_validation, validation_labels)
-        of_whole, of_drawn = (
-            np.stack([model_scores(teacher, reviews, spans) for teacher in teachers], axis=1)  # (N, M)
-            for spans in (whole, drawn)
-        )
-        logits_of_drawn = blend.logits(of_drawn)
+        of_whole = np.stack([model_scores(teacher, reviews, whole) for teacher in teachers], axis=1)  # (N, M)
+        labels = read_arrow(corpus_folder / "train.arrow", ["label"], "data")["label"].to_numpy()
         if nb_svm and len(whole):
-            labels = read_arrow(corpus_folder / "train.arrow", ["label"], "data")["label"].to_numpy()
             linear = linear_scores(corpus_folder, labels, validation_rows, readable["unsupervised"])
             on_validation, of_whole = np.c_[on_validation, linear[0]], np.c_[of_whole, linear[1]]
             blend = fit_blend(on_validation, validation_labels)
-        table = labels_table([whole, drawn], [blend.logits(of_whole), logits_of_drawn])
+        probabilities = 1 / (1 + np.exp(-np.clip(blend.logits(of_whole), -50, 50)))
+        table = labels_table(whole, probabilities, drawn, labels)
         with pa.ipc.new_file(str(output.path(LABELS_NAME)), SCHEMA) as writer:
             writer.write_table(table)
         correct = (blend.logits(on_validation) >= 0) == validation_labels

@@ -118,7 +118,13 @@ def test_labels_are_what_the_model_says_of_the_spans(taught: tuple[Workspace, Pa
     logits = model.logits([texts[row] for row in whole["row"].to_pylist()])
     order = np.argsort(logits)
     assert (np.diff(whole["probability"].to_numpy()[order]) >= -1e-6).all()  # one teacher: the blend only rescales
-    assert len(table) > len(whole)
+    pieces = table.slice(len(whole))
+    assert len(pieces) > 0
+    labels = read_arrow(space.corpus / "train.arrow", ["label"], "data")["label"].to_pylist()
+    of_whole = dict(zip(whole["row"].to_pylist(), whole["probability"].to_pylist(), strict=True))
+    for piece in pieces.to_pylist():  # each has the label of the review that it is from
+        expected = labels[piece["row"]] if piece["split"] == 0 else of_whole[piece["row"]]
+        assert piece["probability"] == pytest.approx(expected)
 
 
 def test_nb_svm_joins_in(taught: tuple[Workspace, Path], tmp_path: Path, quiet: Console) -> None:
