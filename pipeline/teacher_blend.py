@@ -1,4 +1,7 @@
-"""How much each of several teachers is believed: logistic regression on their scores, fitted on validation reviews."""
+"""How much each of several teachers is believed: logistic regression on their scores, fitted on validation reviews.
+
+No weight is negative: between teachers that mostly agree, a fit on few reviews else believes one in reverse.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
+from scipy.optimize import minimize
 
 Scores = NDArray[np.float64]
+
+PENALTY = 0.5
+"""Of the squared weights, the scores being of unit variance; the losses are summed over the reviews."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +22,7 @@ class Blend:
     """A weighted sum of the teachers' scores.
 
     Attributes:
-        weights: float64, (M,), of the scores as they are.
+        weights: float64, (M,), of the scores as they are; none negative.
         intercept: added to the sum.
     """
 
@@ -39,5 +45,13 @@ def fit_blend(scores: Scores, labels: NDArray[np.int8]) -> Blend:
     """
     scale = scores.std(axis=0)
     scale[scale == 0] = 1.0
-    model = LogisticRegression(C=1.0).fit(scores / scale, labels)
-    return Blend(model.coef_[0] / scale, float(model.intercept_[0]))
+    scaled = scores / scale
+
+    def loss(fitted: Scores) -> float:
+        logits = scaled @ fitted[:-1] + fitted[-1]
+        return float(np.sum(np.logaddexp(0.0, logits) - labels * logits) + PENALTY * np.sum(fitted[:-1] ** 2))
+
+    teachers = scores.shape[1]
+    bounds = [(0.0, None)] * teachers + [(None, None)]
+    fitted = minimize(loss, np.append(np.ones(teachers), 0.0), method="L-BFGS-B", bounds=bounds).x
+    return Blend(fitted[:-1] / scale, float(fitted[-1]))

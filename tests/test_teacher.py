@@ -101,6 +101,17 @@ def test_a_blend_trusts_the_teacher_who_is_right() -> None:
     assert accuracy(blend.logits(scores)) > max(accuracy(scores[:, 0]), accuracy(scores[:, 1]))
 
 
+def test_no_teacher_is_believed_in_reverse() -> None:
+    generator = np.random.default_rng(2)
+    labels = generator.integers(0, 2, size=400).astype(np.int8)
+    good = 2.0 * labels - 1 + generator.normal(size=400)
+    worse = good + generator.normal(size=400)  # the same with noise: alone it is right more often than not
+    blend = fit_blend(np.stack([good, worse, -good], axis=1), labels)
+    assert blend.weights[0] > 0
+    assert (blend.weights >= 0).all()
+    assert blend.weights[2] == pytest.approx(0, abs=1e-6)
+
+
 @pytest.fixture(scope="module")
 def labels_folder(taught: tuple[Workspace, Path], quiet: Console) -> Path:
     space, model = taught
