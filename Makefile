@@ -122,7 +122,7 @@ demo: $(INSTALLED) ## run the whole job: train, evaluate, score a CSV
 data: $(CORPUS) $(CHOICES) ## read the reviews and audit them (SOURCE= TEXT_COLUMN= LABEL_COLUMN= LABEL_POSITIVE=)
 tokens: $(TOKENS) $(CHOICES) ## split the reviews into tokens
 vocab: $(VOCABULARY) $(CHOICES) ## number the words of train, and look up their vectors (VECTORS=)
-pretrain: $(ENCODED) $(CHOICES) ## train a language model on all reviews but test's (ENCODER=name PRETRAIN_FLAGS=)
+pretrain: $(ENCODED) $(CHOICES) ## train a language model on the text of train and unlabelled reviews (ENCODER=name PRETRAIN_FLAGS=)
 train: $(TRAINED) $(CHOICES) ## train a GRU (RECIPE=name or file.toml, SEED=, PROCESSES=)
 evaluate: $(REPORT) $(CHOICES) ## measure it on test, and write the report
 
@@ -230,14 +230,17 @@ $(VOCABULARY): $(TOKENS) $(if $(call differs,VECTORS),FORCE) | $(INSTALLED)
 $(DATA)/encoders/%/manifest.json: $(VOCABULARY) | $(INSTALLED)
 	$(SENTIMENT) pretrain --name $(call quoted,$*) $(PRETRAIN_FLAGS)
 
-# A recipe that starts from a language model has it trained first.
-encoder_of_recipe := $(shell sed -n 's/^encoder *= *"\(..*\)"/\1/p' $(call quoted,$(RECIPE_FILE)) 2>/dev/null)
+# A recipe that starts from a language model has it trained first; one with a teacher follows new labels.
+encoder_of_recipe := $(shell sed -n 's/^encoder *= *"\([^"][^"]*\)".*/\1/p' $(call quoted,$(RECIPE_FILE)) 2>/dev/null)
+teacher_of_recipe := $(shell sed -n 's/^teacher *= *"\([^"][^"]*\)".*/\1/p' $(call quoted,$(RECIPE_FILE)) 2>/dev/null)
+origins = $(if $(encoder_of_recipe),$(DATA)/encoders/$(encoder_of_recipe)/manifest.json) \
+	$(if $(teacher_of_recipe),$(wildcard $(DATA)/teachers/$(teacher_of_recipe)/manifest.json))
 
 # The folder's name holds recipe and seed, so going back to an earlier one of them trains nothing; a recipe of the same
 # name from another place does.
 recipe_of_model := $(shell cat $(call quoted,$(MODEL_SETTING)) 2>/dev/null)
 
-$(TRAINED): $(VOCABULARY) $(if $(encoder_of_recipe),$(DATA)/encoders/$(encoder_of_recipe)/manifest.json) $(RECIPE_FILE) $(if $(call same,$(recipe_of_model),$(RECIPE_FILE)),,FORCE) | $(INSTALLED) $(CHOICES)
+$(TRAINED): $(VOCABULARY) $(origins) $(RECIPE_FILE) $(if $(call same,$(recipe_of_model),$(RECIPE_FILE)),,FORCE) | $(INSTALLED) $(CHOICES)
 	@echo 'train: settings RECIPE=$(USED_RECIPE) SEED=$(USED_SEED)' >&2
 	$(LAUNCHED)$(SENTIMENT) train --recipe $(USED_RECIPE) --seed $(USED_SEED)
 	-@mkdir -p "$(SETTINGS)/models" && $(call write,$(MODEL_SETTING),$(RECIPE_FILE))

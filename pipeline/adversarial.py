@@ -39,4 +39,4 @@ def root_mean_square(rows: Tensor, counts: Tensor) -> float:
         counts: (U,); how often each stands in the batch.
     """
     squares = rows.detach().square().mean(dim=1)  # (U,)
-    return float(((squares * counts).sum() / counts.sum()).sqrt())
+    return float(((squares * counts).sum() / counts.sum().clamp_min(1)).sqrt())

@@ -13,7 +13,10 @@ from scipy.optimize import minimize, minimize_scalar
 LOWEST, HIGHEST = 0.2, 20.0
 FEWEST_REVIEWS = 100
 """Below this the fit follows chance: a handful of reviews that are all right would ask for certainty."""
-MOST_BIAS = 5.0
+MOST_SHIFT = 3.0
+"""The largest intercept, in units of the temperature."""
+PENALTY = 1e-4
+"""Of the squared intercept: where the classes are apart any intercept would do, and none is right."""
 
 
 def log_loss_of_logits(logits: NDArray[np.float32], labels: NDArray[np.int8], temperature: float = 1.0) -> float:
@@ -51,11 +54,16 @@ def fit_bias(logits: NDArray[np.float32], labels: NDArray[np.int8]) -> float:
     if len(labels) < FEWEST_REVIEWS:
         return 0.0
     start = np.array([0.0, np.log(fit_temperature(logits, labels))])
+
+    def loss(fitted: NDArray[np.float64]) -> float:
+        shift, temperature = fitted[0], float(np.exp(fitted[1]))  # in units of the temperature, whatever the scale
+        return log_loss_of_logits(logits / np.float32(temperature) + np.float32(shift), labels) + PENALTY * shift**2
+
     result = minimize(
-        lambda fitted: log_loss_of_logits(logits + np.float32(fitted[0]), labels, float(np.exp(fitted[1]))),
+        loss,
         start,
         method="Nelder-Mead",
-        bounds=[(-MOST_BIAS, MOST_BIAS), (np.log(LOWEST), np.log(HIGHEST))],
-        options={"xatol": 1e-4, "fatol": 1e-9},
+        bounds=[(-MOST_SHIFT, MOST_SHIFT), (np.log(LOWEST) - 0.5, np.log(HIGHEST) + 0.5)],
+        options={"xatol": 1e-5, "fatol": 1e-10, "initial_simplex": start + np.array([[0, 0], [0.1, 0], [0, 0.1]])},
     )
-    return float(result.x[0])
+    return float(result.x[0] * np.exp(result.x[1]))

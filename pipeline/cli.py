@@ -295,8 +295,8 @@ def positive_real(text: str) -> float:
     return value
 
 
-def seed_number(text: str) -> int:
-    """Parse a seed: a whole number of at least 0."""
+def number_from_zero(text: str) -> int:
+    """Parse a whole number of at least 0."""
     value = whole_number(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text} is negative")
@@ -349,7 +349,7 @@ def add_data_command(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", help="name of the corpus (from the source)")
     add_column_options(parser, labels=True)
-    parser.add_argument("--seed", type=seed_number, default=1, help="of the split, where the source has none (1)")
+    parser.add_argument("--seed", type=number_from_zero, default=1, help="of the split, where the source has none (1)")
 
 
 def add_tokens_command(parser: argparse.ArgumentParser) -> None:
@@ -366,7 +366,7 @@ def add_vocab_command(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--size", type=positive_number, default=25_000, help="words, besides <pad> and <unk> (25000)")
     parser.add_argument("--dimension", type=positive_number, help="of the vectors (the table's; 100 for none)")
-    parser.add_argument("--seed", type=seed_number, default=1, help="of words without a vector (1)")
+    parser.add_argument("--seed", type=number_from_zero, default=1, help="of words without a vector (1)")
     parser.add_argument(
         "--backend", choices=["default", "torchtext"], default="default", help="who counts and looks up"
     )
@@ -387,7 +387,7 @@ def add_pretrain_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--embedding-size", type=positive_number, help="size of a word vector (128)")
     parser.add_argument("--learning-rate", type=positive_real, help="Adam's, at its highest (0.003)")
     parser.add_argument("--one-direction", action="store_true", help="no model that reads from the end")
-    parser.add_argument("--seed", type=seed_number, default=1, help="of all that is random (1)")
+    parser.add_argument("--seed", type=number_from_zero, default=1, help="of all that is random (1)")
     parser.add_argument(
         "--checkpoint-seconds", type=float, default=180.0, metavar="S", help="longest time between checkpoints (180)"
     )
@@ -398,8 +398,8 @@ def add_teach_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", nargs="+", metavar="MODEL", help="model folders or names: the teachers")
     parser.add_argument("--name", type=folder_name, default="default", help="of the labels, for recipes (default)")
     parser.add_argument("--nb-svm", action="store_true", help="NB-SVM is a further teacher of the whole reviews")
-    parser.add_argument("--pieces", type=whole_number, default=0, help="pieces of reviews to label as well (0)")
-    parser.add_argument("--seed", type=seed_number, default=1, help="of the pieces (1)")
+    parser.add_argument("--pieces", type=number_from_zero, default=0, help="pieces of reviews to label as well (0)")
+    parser.add_argument("--seed", type=number_from_zero, default=1, help="of the pieces (1)")
 
 
 def add_generate_command(parser: argparse.ArgumentParser) -> None:
@@ -413,14 +413,14 @@ def add_generate_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top-p", type=positive_share, default=0.95, help="draw from the likeliest words that sum to this (0.95)"
     )
-    parser.add_argument("--seed", type=seed_number, default=1, help="of the draws (1)")
+    parser.add_argument("--seed", type=number_from_zero, default=1, help="of the draws (1)")
     parser.add_argument("--count", type=positive_number, default=1, help="of texts (1)")
 
 
 def add_train_command(parser: argparse.ArgumentParser) -> None:
     """Options of ``sentiment train``."""
     parser.add_argument("--recipe", default="default", help="recipe of the package, or a .toml file (default)")
-    parser.add_argument("--seed", type=seed_number, default=1, help="of weights, batches and dropout (1)")
+    parser.add_argument("--seed", type=number_from_zero, default=1, help="of weights, batches and dropout (1)")
     parser.add_argument(
         "--checkpoint-seconds", type=float, default=120.0, metavar="S", help="longest time between checkpoints (120)"
     )

@@ -67,29 +67,22 @@ def same_corpus(config: Mapping[str, Any], corpus_fingerprint: str) -> bool:
     return bool(config.get("corpus", {}).get("fingerprint") == corpus_fingerprint)
 
 
-def leak_free_rows(
-    corpus_folder: Path, test_groups: NDArray[np.int64], config: Mapping[str, Any]
-) -> tuple[Mask, dict[str, Any]]:
+def leak_free_rows(corpus_folder: Path, test_groups: NDArray[np.int64]) -> tuple[Mask, dict[str, Any]]:
     """Find the test reviews with no near duplicate in what the model was trained on.
+
+    That is train alone: what the unsupervised split shares with test is left out before any stage learns from it.
 
     Args:
         corpus_folder: of the corpus the model was trained on.
         test_groups: duplicate group of each test review, (N,).
 
-    Unlabelled text that stands in test too is left out before any stage learns from it.
-
     Returns:
         bool (N,), True where no group is shared, and the ``leakage`` entry of ``metrics.json``.
     """
-    splits = ["train"]
-    seen = np.zeros(test_groups.size, dtype=np.bool_)
-    shared: dict[str, int] = {}
-    for split in splits:
-        table = read_arrow(corpus_folder / f"{split}.arrow", ["duplicate_group"], "data")
-        inside = np.isin(test_groups, column(table, "duplicate_group"))
-        shared[split] = int(inside.sum())
-        seen |= inside
-    leakage = {"known": True, "compared_with": splits, "shared_with": shared, "rows": int(seen.sum())}
+    table = read_arrow(corpus_folder / "train.arrow", ["duplicate_group"], "data")
+    seen = np.isin(test_groups, column(table, "duplicate_group"))
+    rows = int(seen.sum())
+    leakage = {"known": True, "compared_with": ["train"], "shared_with": {"train": rows}, "rows": rows}
     return ~seen, leakage
 
 
@@ -122,7 +115,7 @@ def read_test_split(corpus_folder: Path, config: Mapping[str, Any]) -> LabelledT
     leak_free: Mask | None = None
     leakage: dict[str, Any] = {"known": False, "reason": "the model was trained on another corpus"}
     if description["trained_on_this_corpus"]:
-        leak_free, leakage = leak_free_rows(corpus_folder, column(table, "duplicate_group"), config)
+        leak_free, leakage = leak_free_rows(corpus_folder, column(table, "duplicate_group"))
     return LabelledTexts(
         table.column("text").to_pylist(), labels, column(table, "row"), description, leak_free, leakage
     )

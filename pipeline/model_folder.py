@@ -42,7 +42,8 @@ class TrainedModel:
         precision_differences: of each precision that was tried, from float32.
         fitted_bias: what the fit on validation reviews added to the output layer's bias; it is in ``weights`` already.
         history: one entry for each epoch.
-        training_reviews: how many reviews the weights were fitted on.
+        training_reviews: how many reviews and pieces the weights were fitted on.
+        labelled_reviews: those of them with a true label.
         low_precision: whether the forward pass in training ran in bfloat16.
         recurrence: what computed the recurrence, and how precisely.
         processes: how many shared each batch.
@@ -63,6 +64,7 @@ class TrainedModel:
     history: list[dict[str, float]]
     best_epoch: int
     training_reviews: int
+    labelled_reviews: int
     low_precision: bool
     recurrence: str
     device: str
@@ -89,6 +91,7 @@ def describe_training(trained: TrainedModel) -> dict[str, Any]:
         "reviews_per_second": round(trained.training_reviews * len(trained.history) / max(seconds, 1e-9), 1),
         "peak_memory_bytes": trained.peak_memory_bytes,
         "reviews": trained.training_reviews,
+        "labelled_reviews": trained.labelled_reviews,
         "device": trained.device,
         "processes": trained.processes,
         "threads": torch.get_num_threads(),

@@ -14,14 +14,17 @@ from torch import Tensor
 
 from pipeline.config import Recipe
 from pipeline.context_vectors import fill_from_contexts
-from pipeline.encoder import Encoder, load_encoder
+from pipeline.encoder import Encoder, load_encoder, remedy_for
 from pipeline.errors import SentimentError, UsageError
 from pipeline.splits import fingerprint_of_rows
-from pipeline.taught_reviews import load_taught_reviews
+from pipeline.taught_reviews import load_taught_reviews, remedy_for_labels
 from pipeline.training_data import TrainingData
 from pipeline.vectors import draw_missing_vectors
 from pipeline.vocabulary import Vocabulary
 
+OF_TEACHER = ("fingerprint", "teachers", "reviews", "pieces", "validation_accuracy", "seconds")
+OF_ENCODER = ("fingerprint", "reviews", "tokens", "left_out", "settings", "history", "seconds", "device")
+"""What is told of them in ``config.json``."""
 DEFAULT_FRACTION = 0.1
 """Of train that encoders leave unread, where their manifest does not say."""
 
@@ -56,14 +59,26 @@ def starting_vectors(path: Path, recipe: Recipe, data: TrainingData, seed: int) 
     return fill_from_contexts(vectors, found, np.concatenate(texts), review_of_token)
 
 
-def fitting_encoder(recipe: Recipe, folder: Path, vocabulary_fingerprint: str) -> Encoder:
+def fitting_encoder(recipe: Recipe, folder: Path, corpus: Mapping[str, Any], words: Mapping[str, Any]) -> Encoder:
     """Return what a recipe takes from the pretrained encoder that it names.
 
+    Args:
+        recipe: what to train.
+        folder: of the encoder.
+        corpus: manifest of the corpus.
+        words: manifest of the vocabulary.
+
     Raises:
-        SentimentError: it is missing, damaged, or of another vocabulary.
-        UsageError: it has other sizes than the recipe's network.
+        SentimentError: it is missing or damaged, or of another corpus or vocabulary.
+        UsageError: it has other sizes than the recipe's network, or has read its validation part.
     """
-    encoder = load_encoder(folder, vocabulary_fingerprint)
+    encoder = load_encoder(folder, words["fingerprint"])
+    made_of = encoder.manifest["inputs"]
+    if (made_of["corpus"], made_of["tokens"]) != (corpus["fingerprint"], words["inputs"]["tokens"]):
+        raise SentimentError(
+            f"{folder}: pretrained on another corpus, which may hold this one's test reviews; "
+            f"{remedy_for(folder)} again"
+        )
     sizes, model = encoder.manifest["settings"], recipe.model
     unread = encoder.manifest.get("validation_fraction", DEFAULT_FRACTION)
     if unread != recipe.training.validation_fraction:
@@ -88,6 +103,7 @@ def load_origins(
     vocabulary: Vocabulary,
     tokens_folder: Path,
     vocabulary_folder: Path,
+    corpus: Mapping[str, Any],
     words: Mapping[str, Any],
     seed: int,
 ) -> Origins:
@@ -99,7 +115,8 @@ def load_origins(
         vocabulary: gives the token ids.
         tokens_folder: what ``sentiment tokens`` wrote.
         vocabulary_folder: what ``sentiment vocab`` wrote.
-        words: its manifest.
+        corpus: manifest of the corpus.
+        words: manifest of the vocabulary.
         seed: of vectors that are drawn.
 
     Raises:
@@ -110,19 +127,19 @@ def load_origins(
     if recipe.training.teacher:
         folder = vocabulary_folder.parent / "teachers" / recipe.training.teacher
         taught, labels = load_taught_reviews(folder, tokens_folder, vocabulary, recipe.model.unknown_words)
+        if labels["inputs"]["corpus"] != corpus["fingerprint"]:
+            raise SentimentError(f"{folder}: labels of another corpus; {remedy_for_labels(folder)} again")
         if labels["validation_fingerprint"] != fingerprint_of_rows(data.validation_rows):
             raise SentimentError(
                 f"{folder}: its teachers were not fitted without this recipe's validation part; "
-                f"train them with the same validation_fraction and run `sentiment teach --name {folder.name}` again"
+                f"train them with the same validation_fraction and {remedy_for_labels(folder)} again"
             )
         data = replace(data, taught=taught)
-        names = ("fingerprint", "teachers", "reviews", "pieces", "validation_accuracy")
-        description["teacher"] = {"name": folder.name, **{name: labels[name] for name in names}}
+        description["teacher"] = {"name": folder.name, **{name: labels.get(name) for name in OF_TEACHER}}
     if not recipe.model.encoder:
         vectors = starting_vectors(vocabulary_folder / "vectors.safetensors", recipe, data, seed)
         return Origins(data, vectors, description=description)
     folder = vocabulary_folder.parent / "encoders" / recipe.model.encoder
-    encoder = fitting_encoder(recipe, folder, words["fingerprint"])
-    names = ("fingerprint", "reviews", "tokens", "seconds", "history")
-    description["encoder"] = {"name": folder.name, **{name: encoder.manifest[name] for name in names}}
+    encoder = fitting_encoder(recipe, folder, corpus, words)
+    description["encoder"] = {"name": folder.name, **{name: encoder.manifest.get(name) for name in OF_ENCODER}}
     return Origins(data, encoder.weights["embedding.weight"].numpy(), encoder.weights, description)

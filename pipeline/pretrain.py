@@ -30,7 +30,7 @@ from pipeline.pretraining_settings import PretrainingSettings
 from pipeline.vocabulary import Vocabulary
 
 HELD_OUT_REVIEWS = 400
-"""Perplexity is measured on the first so many of the validation part: enough for two digits, in a few seconds."""
+"""Perplexity is measured on so many of the validation part: enough for two digits, in a few seconds."""
 
 
 def chosen_device() -> torch.device:
@@ -162,14 +162,16 @@ def pretrain_encoder(
         require_unchanged(vocabulary_folder, "vocab", manifests["vocabulary"])
         trainer = Pretrainer(settings, vectors, text.reviews, seed, kernels, device)
         kind = f"torch, {device.type}" if kernels is None else kernels.kind.name
-        identity = {"format": CHECKPOINT_FORMAT, "seed": seed, "kind": kind, **inputs}
+        identity = {"format": CHECKPOINT_FORMAT, "seed": seed, "kind": kind, "torch": torch.__version__, **inputs}
+        identity["validation_fraction"] = validation_fraction
         identity["settings"] = sha256_of_text(to_json(asdict(settings)))
         checkpoint = CheckpointFile(folder / CHECKPOINT_NAME, identity, PretrainingState)
         details = describe_text(text, validation_fraction) | {"precision": precision_of(kernels, device)}
         console.say(f"pretrain: {len(text.reviews):,} reviews, {details['tokens']:,} tokens, {trainer.steps:,} steps")
         run = PretrainingRun(trainer, checkpoint, console)
         run.resume()
-        run.run(text.held_out[:HELD_OUT_REVIEWS], checkpoint_seconds)
+        every = max(1, len(text.held_out) // HELD_OUT_REVIEWS)  # train is sorted by label
+        run.run(text.held_out[::every][:HELD_OUT_REVIEWS], checkpoint_seconds)
         manifest = write_language_model(output, trainer, vocabulary, inputs, details)
         checkpoint.remove()
     console.say(f"pretrain: {trainer.state.seconds / 60:.1f} min, language model in {folder}")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.arrow_files import read_arrow
-from pipeline.artifacts import read_manifest
+from pipeline.artifacts import MANIFEST_FORMAT, MANIFEST_NAME, read_json, read_manifest
 from pipeline.config import UnknownWords
 from pipeline.errors import SentimentError
 from pipeline.pretraining_data import SPLITS
@@ -16,6 +16,11 @@ from pipeline.review_spans import Spans, TokenisedReviews
 from pipeline.teacher import LABELS_NAME, SCHEMA
 from pipeline.training_data import TaughtReviews
 from pipeline.vocabulary import Vocabulary
+
+
+def remedy_for_labels(folder: Path) -> str:
+    """Return the command that makes a folder of labels, ``data/teachers/NAME``."""
+    return f'run `sentiment teach MODEL ... --name {folder.name}` (or `make teach TEACHERS="MODEL ..."`)'
 
 
 def load_taught_reviews(
@@ -32,9 +37,12 @@ def load_taught_reviews(
     Raises:
         SentimentError: the labels are missing, damaged, or of other tokens.
     """
-    manifest = read_manifest(folder, f"teach --name {folder.name}")
+    remedy = remedy_for_labels(folder)
+    manifest = read_json(folder / MANIFEST_NAME, f"{remedy} first")
+    if (manifest.get("format"), manifest.get("stage")) != (MANIFEST_FORMAT, "teach"):
+        raise SentimentError(f"{folder / MANIFEST_NAME}: written by another version; {remedy} again")
     if manifest["inputs"]["tokens"] != read_manifest(tokens_folder, "tokens")["fingerprint"]:
-        raise SentimentError(f"{folder}: labels of other tokens; run `sentiment teach --name {folder.name}` again")
+        raise SentimentError(f"{folder}: labels of other tokens; {remedy} again")
     table = read_arrow(folder / LABELS_NAME, SCHEMA.names, "teach")
     split, row, start, end, probability = (table[name].to_numpy() for name in SCHEMA.names)
     spans = Spans(split, row, start, end)

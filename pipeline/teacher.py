@@ -11,6 +11,7 @@ No near duplicate of a test or validation review is among them.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.arrow_files import read_arrow
-from pipeline.artifacts import StageOutput, read_manifest
+from pipeline.artifacts import StageOutput, read_json, read_manifest, require_unchanged
 from pipeline.baselines import nb_svm_scores
 from pipeline.console import Console
 from pipeline.errors import SentimentError
-from pipeline.inference import VOCABULARY_NAME, SentimentModel, settings_of
+from pipeline.inference import CONFIG_NAME, VOCABULARY_NAME, SentimentModel, settings_of
+from pipeline.lineage import check_lineage
 from pipeline.pretraining_data import SPLITS
 from pipeline.review_spans import UNSUPERVISED, Spans, TokenisedReviews, drawn_pieces, readable_rows, whole_reviews
 from pipeline.splits import fingerprint_of_rows
@@ -63,6 +65,18 @@ def validations_of(teachers: Sequence[Path]) -> tuple[NDArray[np.int64], NDArray
             raise SentimentError(f"{teacher}: held out other reviews than {teachers[0]}; train both on one corpus")
         columns.append(logits)
     return rows, labels, np.stack(columns, axis=1)
+
+
+def require_trained_on(teachers: Sequence[Path], corpus_fingerprint: str) -> None:
+    """Refuse teachers of another corpus, whose rows are other reviews.
+
+    Raises:
+        SentimentError: naming the first.
+    """
+    for teacher in teachers:
+        config = read_json(teacher / CONFIG_NAME, "train it again")
+        if config.get("corpus", {}).get("fingerprint") != corpus_fingerprint:
+            raise SentimentError(f"{teacher}: trained on another corpus than today's; train it again")
 
 
 def model_scores(folder: Path, reviews: TokenisedReviews, spans: Spans) -> Scores:
@@ -140,7 +154,10 @@ def teach(
     Raises:
         SentimentError: a stage or a model is missing or damaged, or the models have different validation parts.
     """
+    started = time.perf_counter()
     corpus, tokens = read_manifest(corpus_folder, "data"), read_manifest(tokens_folder, "tokens")
+    check_lineage(corpus, tokens)
+    require_trained_on(teachers, corpus["fingerprint"])
     validation_rows, validation_labels, on_validation = validations_of(teachers)
     with StageOutput(folder, "teach") as output:
         readable = readable_rows(corpus_folder, validation_rows)
@@ -172,7 +189,10 @@ def teach(
             "validation_fingerprint": fingerprint_of_rows(validation_rows),
             "reviews": len(whole),
             "pieces": len(drawn),
+            "seconds": round(time.perf_counter() - started, 1),
         }
+        require_unchanged(corpus_folder, "data", corpus)
+        require_unchanged(tokens_folder, "tokens", tokens)
         inputs = {"corpus": corpus["fingerprint"], "tokens": tokens["fingerprint"]}
         manifest = output.commit(inputs, {"pieces": pieces, "seed": seed}, details)
     console.say(f"teach: the blend's accuracy on validation reviews is {correct.mean():.4f}; labels in {folder}")

@@ -150,7 +150,7 @@ def train_model(
             vocabulary = Vocabulary.load(vocabulary_folder / "vocabulary.txt")
             fraction, unknown_words = recipe.training.validation_fraction, recipe.model.unknown_words
             data = load_training_data(corpus_folder, tokens_folder, vocabulary, fraction, unknown_words)
-            origins = load_origins(recipe, data, vocabulary, tokens_folder, vocabulary_folder, words, seed)
+            origins = load_origins(recipe, data, vocabulary, tokens_folder, vocabulary_folder, corpus, words, seed)
             require_unchanged(corpus_folder, "data", corpus)
             require_unchanged(tokens_folder, "tokens", tokens)
             require_unchanged(vocabulary_folder, "vocab", words)
@@ -225,6 +225,7 @@ def finished_run(trainer: Trainer, recipe: Recipe, vocabulary: Vocabulary, name:
         history=trainer.state.history,
         best_epoch=trainer.state.best_epoch,
         training_reviews=trainer.reviews,
+        labelled_reviews=len(data.training_rows),
         low_precision=trainer.low_precision,
         recurrence=trainer.recurrence(),
         device=str(trainer.device),

@@ -179,7 +179,9 @@ def test_leak_free_leaves_out_what_has_a_duplicate_in_training(workspace: Worksp
 
 @pytest.mark.usefixtures("without_report")
 def test_unlabelled_text_that_stands_in_test_was_never_read(workspace: Workspace) -> None:
-    workspace.config["origins"] = {"encoder": {"name": "default"}}  # which leaves such text out: test_pretrain.py
+    workspace.config["origins"] = {
+        "encoder": {"name": "default"}
+    }  # which leaves such text out: test_pretraining_data.py
     metrics = workspace.evaluate(baselines=False)
     assert metrics["leak_free"]["rows"] == 5
     assert metrics["leakage"]["shared_with"] == {"train": 1}

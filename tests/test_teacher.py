@@ -173,14 +173,16 @@ def test_labels_of_other_tokens_are_refused(
     taught: tuple[Workspace, Path], labels_folder: Path, workspace: Workspace
 ) -> None:
     vocabulary = Vocabulary.load(taught[0].vocabulary / "vocabulary.txt")
-    with pytest.raises(SentimentError, match=r"labels of other tokens; run `sentiment teach --name default` again"):
+    with pytest.raises(
+        SentimentError, match=r"labels of other tokens; run `sentiment teach MODEL \.\.\. --name default` "
+    ):
         load_taught_reviews(labels_folder, workspace.tokens, vocabulary, "unk")
 
 
 def test_missing_labels_say_what_to_run(taught: tuple[Workspace, Path], tiny_recipe: Recipe, quiet: Console) -> None:
     space, _ = taught
     recipe = replace(tiny_recipe, name="lost", training=replace(tiny_recipe.training, teacher="nobody"))
-    with pytest.raises(SentimentError, match="sentiment teach --name nobody"):
+    with pytest.raises(SentimentError, match=r"sentiment teach MODEL \.\.\. --name nobody"):
         train_model(recipe, space.corpus, space.tokens, space.vocabulary, space.root / "models", quiet, seed=1)
 
 
@@ -195,7 +197,7 @@ def test_a_corpus_without_unlabelled_reviews_says_so(
     assert manifest["reviews"] == 0
 
 
-def test_the_output_bias_is_refitted_on_validation(taught: tuple[Workspace, Path]) -> None:
+def test_too_few_reviews_move_no_bias(taught: tuple[Workspace, Path]) -> None:
     _, model = taught
     rows, labels, logits = validation_of(model)
     assert len(rows) < 100  # too few to fit on: nothing may be moved
