@@ -57,7 +57,8 @@ def fit_bias(logits: NDArray[np.float32], labels: NDArray[np.int8]) -> float:
 
     def loss(fitted: NDArray[np.float64]) -> float:
         shift, temperature = fitted[0], float(np.exp(fitted[1]))  # in units of the temperature, whatever the scale
-        return log_loss_of_logits(logits / np.float32(temperature) + np.float32(shift), labels) + PENALTY * shift**2
+        log_loss = log_loss_of_logits(logits / np.float32(temperature) + np.float32(shift), labels)
+        return log_loss + PENALTY * float(shift) ** 2
 
     result = minimize(
         loss,
