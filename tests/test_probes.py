@@ -237,3 +237,24 @@ def test_make_hands_the_model_over_and_cleans_up(tmp_path: Path) -> None:
     workspace.make("clean")
     assert not (tmp_path / "reports/a").exists()
     assert (tmp_path / "reports/reference/a/probes.json").exists()
+
+
+def test_the_readmes_table_is_what_was_measured() -> None:
+    models = ("default", "pretrained", "small", "best")
+    root = Path(__file__).parent.parent
+    folder = root / "reports" / "reference"
+    figures = [
+        json.loads((folder / f"imdb-{model}-s1" / "probes.json").read_text(encoding="utf-8")) for model in models
+    ]
+    lines = (root / "README.md").read_text(encoding="utf-8").splitlines()
+    for group, entry in figures[0]["groups"].items():
+        shares = " | ".join(f"{of['groups'][group]['accuracy']:.0%}" for of in figures)
+        assert f"| {group} | {entry['rows']} | {shares} |" in lines
+    whole = [of["all"] for of in figures]
+    shown = (
+        f"{of['accuracy']:.1%} ({of['accuracy_interval'][0]:.1%} to {of['accuracy_interval'][1]:.1%})" for of in whole
+    )
+    assert f"| all | {whole[0]['rows']} | {' | '.join(shown)} |" in lines
+    for label in ("positive", "negative"):
+        right = " | ".join(str(of["classes"][label]["correct"]) for of in whole)
+        assert f"| {label} ones right | {whole[0]['classes'][label]['rows']} | {right} |" in lines

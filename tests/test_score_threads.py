@@ -134,7 +134,7 @@ class Slow(StubModel):
                 on_batch(1)
         return super().probabilities_of(sequences, on_batch)
 
-inference.find_model = lambda folder, model: Path("stub")
+inference.find_model = lambda folder, model, or_bundled: Path("stub")
 inference.SentimentModel.load = classmethod(lambda cls, folder: Slow(int(sys.argv[1])))
 sys.exit(cli.main(["score", sys.argv[2], "-o", sys.argv[3], "--window-rows", "5"]))
 """
