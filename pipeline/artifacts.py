@@ -146,7 +146,11 @@ class StageOutput:
         shutil.rmtree(self._partial, ignore_errors=True)
         for left_over in self.folder.glob(".*.partial"):  # of runs that were killed while they wrote one file
             left_over.unlink(missing_ok=True)
-        self._partial.mkdir(parents=True)
+        try:
+            self._partial.mkdir(parents=True)
+        except NotADirectoryError:
+            self._lock.__exit__(None, None, None)
+            raise SentimentError(f"{self.folder}: is a file; name a folder") from None
         return self
 
     def __exit__(

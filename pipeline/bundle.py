@@ -15,11 +15,11 @@ from typing import Any
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
-from pipeline.artifacts import StageOutput, to_json
+from pipeline.artifacts import StageOutput, read_json, to_json
 from pipeline.compact_weights import LEVELS, Arrays, compacted, widened
 from pipeline.console import Console
 from pipeline.copy_comparison import compare, figures_on_test, texts_to_compare
-from pipeline.errors import SentimentError
+from pipeline.errors import SentimentError, UsageError
 from pipeline.inference import (
     BUNDLED_FOLDER,
     CONFIG_NAME,
@@ -149,10 +149,14 @@ def publish_copy(folder: Path, config: Mapping[str, Any], files: Mapping[str, by
 
     Raises:
         SentimentError: they are too many, or the disk refused.
+        UsageError: the folder holds a model that is no copy.
     """
     total = sum(map(len, files.values())) + len(to_json(config).encode("utf-8"))
     if total > MOST_BYTES:
         raise SentimentError(f"{folder}: {total:,} bytes are more than {MOST_BYTES:,}; bundle a smaller model")
+    other = read_json(folder / CONFIG_NAME, "") if (folder / CONFIG_NAME).is_file() else None
+    if other is not None and "bundle" not in other:
+        raise UsageError(f"{folder}: holds a trained model, which a copy would replace; name another folder with -o")
     with StageOutput(folder, "bundle") as output:
         for name, content in files.items():
             output.path(name).write_bytes(content)

@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 the data or the environment is at fault, 2 the command lin
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import sys
@@ -197,7 +198,8 @@ def run_probe(arguments: argparse.Namespace, console: Console) -> None:
     from pipeline.inference import SentimentModel, find_model
     from pipeline.probes import probe_model
 
-    model = SentimentModel.load(find_model(arguments.data_dir / "models", arguments.model))
+    model_folder = find_model(arguments.data_dir / "models", arguments.model, or_bundled=True)
+    model = SentimentModel.load(model_folder)
     if model.notice:
         console.say(f"probe: {model.notice}")
     probe_model(model, arguments.reports_dir, console, show=arguments.show)
@@ -331,7 +333,13 @@ def positive_share(text: str) -> float:
 
 def temperature(text: str) -> float:
     """Parse a finite number of at least 0."""
-    return 0.0 if text.strip() in ("0", "0.0") else positive_real(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of at least 0")
+    return value
 
 
 def readable(text: str) -> str:
@@ -398,7 +406,9 @@ def add_teach_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", nargs="+", metavar="MODEL", help="model folders or names: the teachers")
     parser.add_argument("--name", type=folder_name, default="default", help="of the labels, for recipes (default)")
     parser.add_argument("--nb-svm", action="store_true", help="NB-SVM is a further teacher of the whole reviews")
-    parser.add_argument("--pieces", type=number_from_zero, default=0, help="pieces of reviews to label as well (0)")
+    parser.add_argument(
+        "--pieces", type=number_from_zero, default=0, help="pieces of reviews to add, each with its review's label (0)"
+    )
     parser.add_argument("--seed", type=number_from_zero, default=1, help="of the pieces (1)")
 
 

@@ -224,6 +224,11 @@ def report_name(model_name: str, data: LabelledTexts) -> str:
     return name if at_home else f"{name}-on-{data.description.get('slug') or data.description['name']}"
 
 
+def shown_name(model: Scorer) -> str:
+    """Return a model's name; a compact copy is told from the model that it was made from."""
+    return f"{model.name}-compact" if "bundle" in model.config else model.name
+
+
 def load_scorer(model_folder: Path, console: Console) -> Scorer:
     """Load a model; tell what the user is to know of how fast it runs.
 
@@ -287,7 +292,10 @@ def evaluate_model(
     }
     command = evaluation_command(model_folder, labelled_file, options, baselines)
     console.say(f"evaluate: {model.name} on {data.description['name']}, {len(data.texts):,} reviews")
-    folder = reports_folder / report_name(model.name, data)
+    if baselines and labelled_file is None and "bundle" in model.config:
+        console.say("evaluate: a compact copy does not say which reviews its source held out; no linear baselines")
+        baselines = False
+    folder = reports_folder / report_name(shown_name(model), data)
     with StageOutput(folder, "evaluate") as output:
         probabilities, metrics = measure(model, data, command, bins, console)
         scores: dict[str, Scores] = {}

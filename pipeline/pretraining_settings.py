@@ -20,7 +20,8 @@ class PretrainingSettings:
         draws: wrong answers of a step, drawn with replacement.
         embedding_dropout: probability of zeroing an entry of a token's embedding.
         learning_rate: Adam's step size at its highest.
-        warmup_steps: over which the rate rises; it falls with half a cosine afterwards, to a fiftieth.
+        warmup_steps: over which the rate rises, at most a tenth of all; it falls with half a cosine afterwards, to a
+            fiftieth.
         gradient_clip: largest L2 norm of a step's gradient.
     """
 
@@ -39,6 +40,7 @@ class PretrainingSettings:
 
 def learning_rate_at(step: int, steps: int, settings: PretrainingSettings) -> float:
     """Return the learning rate of a step, counted from 0."""
-    rise = min(1.0, (step + 1) / settings.warmup_steps)
+    warmup = max(1, min(settings.warmup_steps, steps // 10))  # a short run has better things to do
+    rise = min(1.0, (step + 1) / warmup)
     fall = (1 + math.cos(math.pi * min(step / steps, 1.0))) / 2
     return settings.learning_rate * rise * (0.02 + 0.98 * fall)

@@ -209,7 +209,8 @@ def probe_model(model: ProbeModel, reports_folder: Path, console: Console, *, sh
         "probes": {"sha256": sha256_of_text(table), "rows": len(probes)},
         **probe_summary(probes, predictions(probabilities)),
     }
-    path = reports_folder / report_folder_name(model.name) / PROBES_NAME
+    suffix = "-compact" if "bundle" in model.config else ""  # as evaluation names the report of a compact copy
+    path = reports_folder / (report_folder_name(model.name) + suffix) / PROBES_NAME
     with exclusive(path.parent):
         write_json_atomically(path, result)
     for line in table_lines(result):

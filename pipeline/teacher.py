@@ -24,7 +24,7 @@ from pipeline.arrow_files import read_arrow
 from pipeline.artifacts import StageOutput, read_json, read_manifest, require_unchanged
 from pipeline.baselines import nb_svm_scores
 from pipeline.console import Console
-from pipeline.errors import SentimentError
+from pipeline.errors import SentimentError, UsageError
 from pipeline.inference import CONFIG_NAME, VOCABULARY_NAME, SentimentModel, settings_of
 from pipeline.lineage import check_lineage
 from pipeline.pretraining_data import SPLITS
@@ -72,7 +72,10 @@ def require_trained_on(teachers: Sequence[Path], corpus_fingerprint: str) -> Non
 
     Raises:
         SentimentError: naming the first.
+        UsageError: one is named twice.
     """
+    if len({teacher.resolve() for teacher in teachers}) < len(teachers):
+        raise UsageError("a teacher is named twice")
     for teacher in teachers:
         config = read_json(teacher / CONFIG_NAME, "train it again")
         if config.get("corpus", {}).get("fingerprint") != corpus_fingerprint:
@@ -179,7 +182,7 @@ def teach(
             writer.write_table(table)
         correct = (blend.logits(on_validation) >= 0) == validation_labels
         details = {
-            "teachers": [teacher.name for teacher in teachers] + ["NB-SVM"] * nb_svm,
+            "teachers": [teacher.name for teacher in teachers] + ["NB-SVM"] * (nb_svm and len(whole) > 0),
             "weights": blend.weights.tolist(),
             "intercept": blend.intercept,
             "validation_accuracy": {

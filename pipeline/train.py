@@ -179,7 +179,7 @@ def finished_message(config: dict[str, Any], folder: Path) -> str:
     select_by = config["recipe"]["training"]["select_by"].replace("_", " ")
     return (
         f"train: best epoch {config['training']['best_epoch']} by {select_by}, "
-        f"validation accuracy {config['validation']['accuracy']:.4f}, "
+        f"validation accuracy {config['validation']['accuracy']:.4f} after its output bias was fitted there, "
         f"{config['training']['seconds'] / 60:.1f} min, model in {folder}"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -23,7 +24,7 @@ from pipeline.compact_weights import LEVELS, SCALE, compacted, in_eight_bits, wi
 from pipeline.config import ModelSettings
 from pipeline.console import Console
 from pipeline.copy_comparison import figures_on_test, texts_to_compare
-from pipeline.errors import SentimentError
+from pipeline.errors import SentimentError, UsageError
 from pipeline.inference import CONFIG_NAME, SentimentModel, find_model, shown
 from pipeline.weight_shapes import EMBEDDING
 from tests.conftest import Workspace
@@ -269,3 +270,28 @@ def test_the_bundled_model_is_whole_small_and_right_on_the_obvious() -> None:
     assert praise > 0.9
     assert praise_again > 0.9
     assert blame < 0.1
+
+
+def test_a_trained_model_is_never_replaced_by_its_copy(
+    trained_model: Path, workspace: Workspace, tmp_path: Path, quiet: Console
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(trained_model, model)
+    before = {path.name: path.read_bytes() for path in model.iterdir() if path.is_file()}
+    with pytest.raises(UsageError, match="holds a trained model, which a copy would replace"):
+        bundle_model(model, model, workspace.corpus, tmp_path / "reports", quiet)
+    assert {path.name: path.read_bytes() for path in model.iterdir() if path.is_file()} == before
+
+
+def test_a_copys_report_stands_beside_its_sources_and_has_no_baselines(
+    trained_model: Path, workspace: Workspace, tmp_path: Path, quiet: Console
+) -> None:
+    from pipeline.evaluate import evaluate_model
+
+    copy = tmp_path / "copy"
+    bundle_model(trained_model, copy, workspace.corpus, tmp_path / "reports", quiet)
+    metrics = evaluate_model(copy, workspace.corpus, tmp_path / "reports", quiet, cache_folder=tmp_path / "cache")
+    assert metrics["baselines"] == {}  # which reviews were held out is not known to a copy
+    assert [path.name for path in (tmp_path / "reports").iterdir() if path.is_dir()] == [
+        f"{trained_model.name}-compact"
+    ]

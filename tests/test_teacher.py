@@ -13,7 +13,7 @@ from pipeline.arrow_files import read_arrow
 from pipeline.artifacts import read_manifest
 from pipeline.config import Recipe
 from pipeline.console import Console
-from pipeline.errors import SentimentError
+from pipeline.errors import SentimentError, UsageError
 from pipeline.inference import SentimentModel
 from pipeline.review_spans import TokenisedReviews, drawn_pieces, piece_of, readable_rows, whole_reviews
 from pipeline.taught_reviews import load_taught_reviews
@@ -204,3 +204,9 @@ def test_too_few_reviews_move_no_bias(taught: tuple[Workspace, Path]) -> None:
     assert SentimentModel.load(model).config["fitted_bias"] == 0
     assert torch.isfinite(torch.from_numpy(logits)).all()
     assert set(labels) == {0, 1}
+
+
+def test_a_teacher_named_twice_is_refused(taught: tuple[Workspace, Path], tmp_path: Path, quiet: Console) -> None:
+    space, model = taught
+    with pytest.raises(UsageError, match="named twice"):
+        teach([model, model], space.corpus, space.tokens, tmp_path, quiet, nb_svm=False, pieces=0, seed=1)
