@@ -207,8 +207,8 @@ def test_the_command_writes_the_figures_of_the_model_named(
     trained_model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     common = ["--data-dir", str(tmp_path / "data"), "--reports-dir", str(tmp_path / "reports")]
-    assert cli.main(["probe", *common]) == 1
-    assert "no trained model" in capfd.readouterr().err
+    assert cli.main(["probe", "--model", "nobody", *common]) == 1
+    assert "no model folder" in capfd.readouterr().err
     assert cli.main(["probe", "--model", str(trained_model), *common]) == 0
     said = capfd.readouterr()
     assert said.out == ""
