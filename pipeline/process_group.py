@@ -5,6 +5,7 @@ Imported only where there are several: see :mod:`pipeline.distributed`, which sa
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -50,6 +51,21 @@ class DenseWeights(nn.Module):
     def forward(self, *arguments: Any) -> ForwardPass:
         """Return the forward pass of a batch; see :class:`pipeline.training_networks.TrainingNetwork`."""
         return self.network(*arguments)
+
+
+STARTED_BY_TORCHRUN = "TORCHELASTIC_RUN_ID"
+"""Environment variable."""
+
+
+def leave_at_once() -> None:
+    """End a process whose work is done, without taking torch apart.
+
+    Seen once: a thread of torch's was still there when the interpreter had gone, and the process of
+    a finished run ended with SIGABRT ("terminate called without an active exception"), which torchrun calls a failure.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 class Group(Processes):
@@ -146,6 +162,8 @@ class Group(Processes):
             raise
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         distributed.destroy_process_group()
+        if STARTED_BY_TORCHRUN in os.environ:
+            atexit.register(leave_at_once)
 
 
 def is_loss_of_process(error: BaseException) -> bool:
