@@ -33,6 +33,9 @@ from pipeline.review_text import HTML_BREAK
 Labels = NDArray[np.int8]
 Scores = NDArray[np.float64]
 
+Decision = Callable[[Sequence[str]], Scores]
+"""Gives the decision values of texts, positive class where >= 0."""
+
 WORDS_AND_MARKS = r'[^\s.,"()!?;:]+|[.,"()!?;:]'
 """Tokens of mesnilgr/nbsvm: punctuation marks are tokens of their own, "don't" is one."""
 
@@ -123,19 +126,19 @@ def log_count_ratio(counts: csr_matrix, labels: Labels, alpha: float = 1.0) -> S
     return ratio
 
 
-def tfidf_scores(train: Sequence[str], labels: Labels, test: Sequence[str]) -> Scores:
-    """Fit TF-IDF with logistic regression on ``train`` and return the decision values of ``test``."""
+def fit_tfidf(train: Sequence[str], labels: Labels) -> Decision:
+    """Fit TF-IDF with logistic regression; return what gives the decision values of other texts."""
     settings = SETTINGS[TFIDF]
     vectorizer = TfidfVectorizer(
         preprocessor=plain_text, ngram_range=tuple(settings["ngrams"]), sublinear_tf=settings["sublinear"]
     )
     classifier = LogisticRegression(C=settings["C"], solver=settings["solver"], max_iter=1000)
     classifier.fit(vectorizer.fit_transform(train), labels)
-    return np.asarray(classifier.decision_function(vectorizer.transform(test)), dtype=np.float64)
+    return lambda texts: np.asarray(classifier.decision_function(vectorizer.transform(texts)), dtype=np.float64)
 
 
-def nb_svm_scores(train: Sequence[str], labels: Labels, test: Sequence[str]) -> Scores:
-    """Fit NB-SVM on ``train`` and return the decision values of ``test``.
+def fit_nb_svm(train: Sequence[str], labels: Labels) -> Decision:
+    """Fit NB-SVM; return what gives the decision values of other texts.
 
     The linear classifier is liblinear's L2-regularised logistic regression without an intercept, as in
     mesnilgr/nbsvm (Mesnil et al. 2015), where it reaches 0.9182 on IMDb.
@@ -154,8 +157,23 @@ def nb_svm_scores(train: Sequence[str], labels: Labels, test: Sequence[str]) -> 
         C=settings["C"], solver=settings["solver"], fit_intercept=settings["intercept"], max_iter=1000
     )
     classifier.fit(scale_columns(counts, ratio), labels)
-    tested = scale_columns(vectorizer.transform(test), ratio)
-    return np.asarray(classifier.decision_function(tested), dtype=np.float64)
+
+    def decision(texts: Sequence[str]) -> Scores:
+        return np.asarray(
+            classifier.decision_function(scale_columns(vectorizer.transform(texts), ratio)), dtype=np.float64
+        )
+
+    return decision
+
+
+def tfidf_scores(train: Sequence[str], labels: Labels, test: Sequence[str]) -> Scores:
+    """Fit TF-IDF with logistic regression on ``train`` and return the decision values of ``test``."""
+    return fit_tfidf(train, labels)(test)
+
+
+def nb_svm_scores(train: Sequence[str], labels: Labels, test: Sequence[str]) -> Scores:
+    """Fit NB-SVM on ``train`` and return the decision values of ``test``."""
+    return fit_nb_svm(train, labels)(test)
 
 
 def scale_columns(counts: csr_matrix, ratio: Scores) -> csr_matrix:

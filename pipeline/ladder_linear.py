@@ -1,6 +1,6 @@
 """The linear baselines as scorers: fitted once, asked as often as wanted, with what fitting took.
 
-The models are those of :mod:`pipeline.baselines`, which fits and asks in one go; a test holds their scores equal.
+The models are those of :mod:`pipeline.baselines`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
 from pipeline.arrow_files import read_arrow
-from pipeline.baselines import NB_SVM, SETTINGS, TFIDF, Labels, Scores, log_count_ratio, plain_text, scale_columns
-
-Decision = Callable[[Sequence[str]], Scores]
+from pipeline.baselines import NB_SVM, TFIDF, Decision, Labels, fit_nb_svm, fit_tfidf
 
 
 @dataclass(frozen=True)
@@ -42,42 +38,6 @@ class FittedLinear:
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Return the probabilities of the positive class, float64 (N,)."""
         return np.asarray(expit(self.decision(texts)), dtype=np.float64)
-
-
-def fit_tfidf(train: Sequence[str], labels: Labels) -> Decision:
-    """Fit TF-IDF with logistic regression, as :func:`pipeline.baselines.tfidf_scores` does."""
-    settings = SETTINGS[TFIDF]
-    vectorizer = TfidfVectorizer(
-        preprocessor=plain_text, ngram_range=tuple(settings["ngrams"]), sublinear_tf=settings["sublinear"]
-    )
-    classifier = LogisticRegression(C=settings["C"], solver=settings["solver"], max_iter=1000)
-    classifier.fit(vectorizer.fit_transform(train), labels)
-    return lambda texts: np.asarray(classifier.decision_function(vectorizer.transform(texts)), dtype=np.float64)
-
-
-def fit_nb_svm(train: Sequence[str], labels: Labels) -> Decision:
-    """Fit NB-SVM, as :func:`pipeline.baselines.nb_svm_scores` does."""
-    settings = SETTINGS[NB_SVM]
-    vectorizer = CountVectorizer(
-        preprocessor=plain_text,
-        token_pattern=settings["tokens"],
-        ngram_range=tuple(settings["ngrams"]),
-        binary=True,
-        dtype=np.float32,
-    )
-    counts = vectorizer.fit_transform(train)
-    ratio = log_count_ratio(counts, labels, settings["alpha"])
-    classifier = LogisticRegression(
-        C=settings["C"], solver=settings["solver"], fit_intercept=settings["intercept"], max_iter=1000
-    )
-    classifier.fit(scale_columns(counts, ratio), labels)
-
-    def decision(texts: Sequence[str]) -> Scores:
-        return np.asarray(
-            classifier.decision_function(scale_columns(vectorizer.transform(texts), ratio)), dtype=np.float64
-        )
-
-    return decision
 
 
 FITS: Mapping[str, Callable[[Sequence[str], Labels], Decision]] = {TFIDF: fit_tfidf, NB_SVM: fit_nb_svm}
