@@ -19,7 +19,7 @@ Read the package in the order the data flows:
    ``plots``, ``report``; ``probes``; ``ladder`` (``ladder_runs``, ``ladder_costs``, ``ladder_linear``,
    ``ladder_speed``, ``ladder_peers``, ``ladder_rungs``, ``ladder_table``, ``ladder_plot``, ``ladder_labels``,
    ``ladder_section``, ``ladder_output``)
-7. ``tables``, ``overlap``, ``score`` (``score_windows``, ``score_summary``), ``csv_output``; ``bundle``
+7. ``overlap``, ``scoring`` (a package of its own: tables in, tables out); ``bundle``
    (``compact_weights``, ``copy_comparison``)
 
 ``cli`` holds one command for each stage; ``config``, ``artifacts``, ``lineage``, ``console`` and ``errors`` serve all.

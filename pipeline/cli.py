@@ -171,7 +171,7 @@ def run_evaluate(arguments: argparse.Namespace, console: Console) -> None:
 def run_score(arguments: argparse.Namespace, console: Console) -> None:
     """Score a table of reviews."""
     from pipeline.inference import SentimentModel, find_model, shown
-    from pipeline.score import score_table
+    from pipeline.scoring.score import score_table
 
     model_folder = find_model(arguments.data_dir / "models", arguments.model, or_bundled=True)
     console.say(f"score: model {shown(model_folder)}")

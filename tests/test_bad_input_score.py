@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline import csv_output
 from pipeline.artifacts import exclusive
 from pipeline.console import Console
 from pipeline.errors import SentimentError, UsageError
-from pipeline.score import score_table
+from pipeline.scoring import csv_output
+from pipeline.scoring.score import score_table
 from tests.stub_models import StubModel
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.csv_output import CsvOutput
+from pipeline.scoring.csv_output import CsvOutput
 
 VALUES = st.text(st.one_of(st.sampled_from(" ,;\t|\"\r\n'a"), st.characters(exclude_categories=["Cs"])), max_size=8)
 

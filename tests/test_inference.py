@@ -17,7 +17,7 @@ from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.folded import available_precisions
 from pipeline.inference import SentimentModel, find_model, sigmoid
-from pipeline.score import score_table
+from pipeline.scoring.score import score_table
 from tests.stub_models import write_random_model
 
 TEXTS = [

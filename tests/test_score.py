@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline import score_windows
 from pipeline.console import Console
-from pipeline.score import OUTPUT_COLUMNS, score_table
+from pipeline.scoring import windows as score_windows
+from pipeline.scoring.score import OUTPUT_COLUMNS, score_table
 from pipeline.text_column import find_text_column
 from tests.stub_models import HashModel, probability_of
 
@@ -200,7 +200,7 @@ def test_an_output_that_is_a_link_stays_one(tmp_path: Path) -> None:
 def test_standard_input_and_output_are_a_dash() -> None:
     program = """
 from pipeline.console import Console
-from pipeline.score import score_table
+from pipeline.scoring.score import score_table
 from tests.stub_models import StubModel
 
 score_table("-", "-", StubModel(), Console())
@@ -247,7 +247,8 @@ def test_the_text_column_asked_for_wins_and_case_does_not_matter() -> None:
 
 def test_scoring_loads_no_training_code() -> None:
     program = (
-        "import sys, pipeline.score; print([n for n in ('torch','sklearn','pandas','datasets') if n in sys.modules])"
+        "import sys, pipeline.scoring.score\n"
+        "print([n for n in ('torch','sklearn','pandas','datasets') if n in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]

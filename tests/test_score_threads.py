@@ -15,10 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline import score, score_windows
 from pipeline.console import Console
 from pipeline.errors import SentimentError
-from pipeline.score import score_table
+from pipeline.scoring import score
+from pipeline.scoring import windows as score_windows
+from pipeline.scoring.score import score_table
 from tests.stub_models import HashModel, StubModel, probability_of
 
 QUIET = Console(quiet=True)
@@ -76,7 +77,7 @@ def test_rows_under_way_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     row = 20 + 10
     monkeypatch.setattr(score_windows, "_ROW_CHARACTERS", 10)
     monkeypatch.setattr(score, "CHARACTERS_UNDER_WAY", 100 * row)
-    monkeypatch.setattr("pipeline.csv_output.CsvOutput.write_rows", write)
+    monkeypatch.setattr("pipeline.scoring.csv_output.CsvOutput.write_rows", write)
     (tmp_path / "in.csv").write_text("review\n" + "a film of 20 letters\n" * 2000)
     with pytest.raises(SentimentError, match="2000 rows read but 0 written"):
         score_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), Counting(), QUIET, window_rows=10)
@@ -112,7 +113,7 @@ def test_an_error_of_the_output_stops_the_network(
     def full(self: object, rows: Sequence[Sequence[str]]) -> None:
         raise SentimentError("disk full")
 
-    monkeypatch.setattr("pipeline.csv_output.CsvOutput.write_rows", full)
+    monkeypatch.setattr("pipeline.scoring.csv_output.CsvOutput.write_rows", full)
     write_rows(tmp_path / "in.csv", 100)
     with pytest.raises(SentimentError, match="disk full"):
         score_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), SlowModel(threads), QUIET, window_rows=5)

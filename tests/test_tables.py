@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import tables
 from pipeline.dialect import DecodedText, check_delimiter, check_encoding, detect_dialect
 from pipeline.errors import SentimentError, UsageError
-from pipeline.tables import CsvTable, reject_record
+from pipeline.scoring import csv_table as tables
+from pipeline.scoring.csv_table import CsvTable
+from pipeline.scoring.rows import reject_record
 
 COLUMNS = ["id", "review", "note"]
 

@@ -32,7 +32,7 @@ class ConstantModel:
 def with_our_tables(input_path: str, output_path: str) -> None:
     """Read and write as ``sentiment score`` does."""
     from pipeline.console import Console
-    from pipeline.score import score_table
+    from pipeline.scoring.score import score_table
 
     score_table(input_path, output_path, ConstantModel(), Console(quiet=True))
 

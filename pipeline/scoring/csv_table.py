@@ -21,56 +21,25 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
 from pipeline.dialect import (
     MASKED_RETURN,
     DecodedText,
     count_marks,
     detect_dialect,
-    original_bytes,
     replace_marks,
     split_into_lines,
 )
 from pipeline.errors import SentimentError
+from pipeline.scoring.rows import Problem, Row
+from pipeline.scoring.table import InputFacts, Position
 
 LONGEST_FIELD = 1 << 26  # characters; the csv module needs 4 bytes for each, twice while it grows
 SHORTEST_LOOKAHEAD = 1 << 16
 SAMPLE_CHARACTERS = 1 << 20
 _LINES_TO_JUDGE = 100
-
-
-@dataclass(slots=True, frozen=True)
-class Problem:
-    """What is wrong with a row: the kind, for counting, and the particulars."""
-
-    kind: str
-    detail: str = ""
-
-    def __str__(self) -> str:
-        """Return the text for the ``score_error`` column."""
-        return f"{self.kind}: {self.detail}" if self.detail else self.kind
-
-
-@dataclass(slots=True)
-class Row:
-    """One row as it goes out: as many fields as the header has, and what was wrong with it.
-
-    Attributes:
-        number: 1 for the first row after the header.
-        line: the line of the file on which the row begins, from 1.
-        fields: the values.
-        problems: empty where all is well.
-        original: all fields as they stood, where ``fields`` cannot hold them; undecodable bytes still marked.
-    """
-
-    number: int
-    line: int
-    fields: list[str]
-    problems: list[Problem] = field(default_factory=list)
-    original: list[str] | None = None
 
 
 class _OpenQuoteError(Exception):
@@ -154,6 +123,7 @@ class CsvTable:
         delimiter: one character; found from the file where None.
         encoding: a Python codec; found from the file where None.
         text_column: the name of the column asked for, as a hint for the delimiter.
+        size: of the file in bytes, where it is known.
 
     Attributes:
         text: the decoder, with the encoding in use and the bytes read so far.
@@ -175,8 +145,11 @@ class CsvTable:
         delimiter: str | None = None,
         encoding: str | None = None,
         text_column: str | None = None,
+        size: int | None = None,
     ) -> None:
         self.name = name
+        self.has_header = True
+        self._size = size
         self.text = DecodedText(stream, name, encoding)
         self.rows_read = self.blank_lines = self.bytes_replaced = 0
         chunks = iter(self.text)
@@ -193,6 +166,17 @@ class CsvTable:
     def width(self) -> int:
         """The number of fields of a sound row."""
         return len(self.header)
+
+    def facts(self) -> InputFacts:
+        """Return what reading has found so far."""
+        dialect = self.dialect
+        return InputFacts(
+            "csv", self.text.encoding, dialect.delimiter, dialect.line_end, self.bytes_replaced, self.blank_lines
+        )
+
+    def position(self) -> Position:
+        """Return how far the file has been read."""
+        return Position(self.text.bytes_read, self._size, "bytes")
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows in the order of the file."""
@@ -239,7 +223,7 @@ class CsvTable:
                 self.bytes_replaced += count
                 original = original or fields
             fields = [replace_marks(value) for value in fields]
-        return Row(self.rows_read, line, fields, problems, original)
+        return Row(self.rows_read, line, fields, problems, original, characters=sum(map(len, fields)))
 
     def _new_reader(self, strict: bool) -> Iterator[list[str]]:
         return csv.reader(self._lines, delimiter=self.dialect.reading_delimiter, strict=strict)
@@ -328,27 +312,3 @@ def _take(chunks: Iterator[str], characters: int) -> tuple[str, bool]:
             return "".join(taken), True
         taken.append(chunk)
     return "".join(taken), False
-
-
-def reject_record(row: Row, encoding: str) -> dict[str, Any]:
-    """Return what a row held that its output cannot: all fields, and the bytes of those that could not be decoded.
-
-    Args:
-        row: a row whose ``original`` is set.
-        encoding: of the file it came from.
-
-    Returns:
-        ``row``, ``line``, ``problems``, ``fields`` and, where bytes were replaced, ``base64``: the original bytes by
-        the field's position from 0.
-    """
-    fields = row.original or []
-    record: dict[str, Any] = {
-        "row": row.number,
-        "line": row.line,
-        "problems": [str(problem) for problem in row.problems],
-        "fields": [replace_marks(value) for value in fields],
-    }
-    marked = {str(i): original_bytes(value, encoding) for i, value in enumerate(fields) if count_marks(value)}
-    if marked:
-        record["base64"] = marked
-    return record

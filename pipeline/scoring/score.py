@@ -2,7 +2,7 @@
 
 Three columns are appended: ``predicted_sentiment`` (``positive`` or ``negative``), ``positive_probability``
 (calibrated, six decimals) and ``score_error`` (empty where all is well). Rows out = rows in, in the same order, checked
-at run time; the input's columns keep their values. What becomes of broken rows stands in :mod:`pipeline.tables`.
+at run time; the input's columns keep their values. What becomes of broken rows: :mod:`pipeline.scoring.csv_table`.
 
 Memory is bounded by windows, stretches of consecutive rows that go through the network together, not by the file. This
 thread reads, tokenises and writes; the network runs beside it (:mod:`pipeline.overlap`), on the windows before.
@@ -20,14 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.console import Console
-from pipeline.csv_input import check_paths, open_input
-from pipeline.csv_output import CsvOutput
 from pipeline.dialect import check_delimiter, check_encoding
 from pipeline.errors import SentimentError, UsageError
 from pipeline.overlap import StopCheck, overlapped
-from pipeline.score_summary import Progress, ScoreSummary, report
-from pipeline.score_windows import WINDOW_ROWS, ProbabilityModel, Window, encoded_windows, windows
-from pipeline.tables import CsvTable, Row, reject_record
+from pipeline.scoring.csv_output import CsvOutput
+from pipeline.scoring.csv_table import CsvTable
+from pipeline.scoring.inputs import check_paths, open_input
+from pipeline.scoring.rows import Row, reject_record
+from pipeline.scoring.summary import Progress, ScoreSummary, report
+from pipeline.scoring.windows import WINDOW_ROWS, ProbabilityModel, Window, encoded_windows, windows
 from pipeline.text_column import find_text_column
 
 OUTPUT_COLUMNS = ("predicted_sentiment", "positive_probability", "score_error")
@@ -186,7 +187,7 @@ def _score_rows(
             cells = appended_cells(window, probabilities, model, options.threshold)
             if options.strict:
                 _refuse_problems(window.rows, table.name)
-            output.write_rows([row.fields + added for row, added in zip(window.rows, cells, strict=True)])
+            output.write_rows([[*row.fields, *added] for row, added in zip(window.rows, cells, strict=True)])
             _reject(window.rows, output, table.text.encoding)
             _count(summary, window.rows, cells)
             del window, cells  # the next ones may be large too

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.review_text import is_blank
-from pipeline.tables import Problem, Row
+from pipeline.scoring.rows import Problem, Row
 
 WINDOW_ROWS = 256
 """Enough for batches of like length, few enough that all cores have work from the start to the end."""
@@ -78,7 +78,7 @@ def windows(rows: Iterable[Row], window_rows: int, window_characters: int) -> It
 
 
 def _characters_of(row: Row) -> int:
-    return sum(map(len, row.fields)) + _ROW_CHARACTERS
+    return (row.characters or sum(map(len, row.fields))) + _ROW_CHARACTERS
 
 
 def text_to_score(row: Row, text_index: int) -> str | None:

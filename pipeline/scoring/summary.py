@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.console import Console
-from pipeline.csv_output import is_stream, rejects_path
-from pipeline.tables import CsvTable
+from pipeline.scoring.csv_output import is_stream, rejects_path
+from pipeline.scoring.csv_table import CsvTable
 
 SECONDS_BETWEEN_WORDS = 60.0  # of progress where there is no terminal for a bar
 

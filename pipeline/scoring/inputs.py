@@ -9,8 +9,8 @@ from pathlib import Path
 from stat import S_ISDIR
 from typing import BinaryIO
 
-from pipeline.csv_output import is_stream, rejects_path
 from pipeline.errors import SentimentError, UsageError
+from pipeline.scoring.csv_output import is_stream, rejects_path
 
 _OTHER_FORMATS = {
     ".parquet": "Parquet",

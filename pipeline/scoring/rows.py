@@ -1,0 +1,81 @@
+"""One row of a table on its way from the input to the output, and what was wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.dialect import count_marks, original_bytes, replace_marks
+
+
+@dataclass(slots=True, frozen=True)
+class Problem:
+    """What is wrong with a row, or worth knowing of it.
+
+    Attributes:
+        kind: for counting.
+        detail: the particulars.
+        is_note: the row was scored and nothing of it is broken; ``--strict`` lets it pass.
+    """
+
+    kind: str
+    detail: str = ""
+    is_note: bool = False
+
+    def __str__(self) -> str:
+        """Return the text for the ``score_error`` column."""
+        return f"{self.kind}: {self.detail}" if self.detail else self.kind
+
+
+class RawValue(str):
+    """A field whose value is no text in a table that knows types: a number of a JSON object, as it is written there."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class Row:
+    """One row as it goes out: as many fields as the table has columns, and what was wrong with it.
+
+    Attributes:
+        number: 1 for the first row of the input, the header not counted.
+        line: the line of the file on which the row begins, from 1; the row's number where a format has no lines.
+        fields: the values as text; may be made only when one is asked for.
+        problems: empty where all is well.
+        original: all fields as they stood, where ``fields`` cannot hold them; undecodable bytes still marked.
+        native: the row as its format has it, for an output of the same format; None of CSV.
+        characters: of all fields together, as far as memory goes; 0 where they are still to be counted.
+    """
+
+    number: int
+    line: int
+    fields: Sequence[str]
+    problems: list[Problem] = field(default_factory=list)
+    original: Sequence[str] | None = None
+    native: Any = None
+    characters: int = 0
+
+
+def reject_record(row: Row, encoding: str) -> dict[str, Any]:
+    """Return what a row held that its output cannot: all fields, and the bytes of those that could not be decoded.
+
+    Args:
+        row: a row whose ``original`` is set.
+        encoding: of the file it came from.
+
+    Returns:
+        ``row``, ``line``, ``problems``, ``fields`` and, where bytes were replaced, ``base64``: the original bytes by
+        the field's position from 0.
+    """
+    fields = row.original or []
+    record: dict[str, Any] = {
+        "row": row.number,
+        "line": row.line,
+        "problems": [str(problem) for problem in row.problems],
+        "fields": [replace_marks(value) for value in fields],
+    }
+    marked = {str(i): original_bytes(value, encoding) for i, value in enumerate(fields) if count_marks(value)}
+    if marked:
+        record["base64"] = marked
+    return record
