@@ -7,17 +7,24 @@ Exit codes: 0 done, 1 the data or the environment is at fault, 2 the command lin
 from __future__ import annotations
 
 import argparse
-import math
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from pipeline import __version__
+from pipeline.argument_types import (
+    folder_name,
+    number_from_zero,
+    positive_number,
+    positive_real,
+    positive_share,
+    temperature,
+)
 from pipeline.console import Console
 from pipeline.errors import SentimentError, UsageError
+from pipeline.scoring.command import add_score_command, run_score
 
 INTERRUPTED = 130
 DEFAULT_SOURCE = "stanfordnlp/imdb"
@@ -168,31 +175,6 @@ def run_evaluate(arguments: argparse.Namespace, console: Console) -> None:
     )
 
 
-def run_score(arguments: argparse.Namespace, console: Console) -> None:
-    """Score a table of reviews."""
-    from pipeline.inference import SentimentModel, find_model, shown
-    from pipeline.scoring.score import score_table
-
-    model_folder = find_model(arguments.data_dir / "models", arguments.model, or_bundled=True)
-    console.say(f"score: model {shown(model_folder)}")
-    model = SentimentModel.load(model_folder)
-    if model.notice:
-        console.say(f"score: {model.notice}")
-    score_table(
-        arguments.input,
-        arguments.output,
-        model,
-        console,
-        text_column=arguments.text_column,
-        delimiter=arguments.delimiter,
-        encoding=arguments.encoding,
-        prefix=arguments.prefix,
-        window_rows=arguments.window_rows,
-        threshold=arguments.threshold,
-        strict=arguments.strict,
-    )
-
-
 def run_probe(arguments: argparse.Namespace, console: Console) -> None:
     """Score a model on the probes."""
     from pipeline.inference import SentimentModel, find_model
@@ -268,78 +250,6 @@ def add_column_options(parser: argparse.ArgumentParser, labels: bool) -> None:
     if labels:
         parser.add_argument("--label-column", metavar="NAME", help="column of the label (found by its name)")
         parser.add_argument("--label-positive", metavar="VALUE", help="label value that means positive")
-
-
-def whole_number(text: str) -> int:
-    """Parse a whole number."""
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
-
-
-def positive_number(text: str) -> int:
-    """Parse a whole number of at least 1."""
-    value = whole_number(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return value
-
-
-def positive_real(text: str) -> float:
-    """Parse a finite number above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return value
-
-
-def number_from_zero(text: str) -> int:
-    """Parse a whole number of at least 0."""
-    value = whole_number(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
-    return value
-
-
-def folder_name(text: str) -> str:
-    """Parse the name of a folder: letters, digits, dots, dashes and underscores, the first of them no dot or dash."""
-    if not re.fullmatch(r"\w[\w.-]*", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of letters, digits, dots, dashes and underscores")
-    return text
-
-
-def share(text: str) -> float:
-    """Parse a number between 0 and 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number between 0 and 1")
-    return value
-
-
-def positive_share(text: str) -> float:
-    """Parse a number above 0, at most 1."""
-    value = share(text)
-    if value == 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
-
-
-def temperature(text: str) -> float:
-    """Parse a finite number of at least 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of at least 0")
-    return value
 
 
 def readable(text: str) -> str:
@@ -446,20 +356,6 @@ def add_evaluate_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-baselines", dest="baselines", action="store_false", help="leave the linear models out of the report"
     )
-
-
-def add_score_command(parser: argparse.ArgumentParser) -> None:
-    """Options of ``sentiment score``."""
-    parser.add_argument("input", help="CSV file of reviews, or - for standard input")
-    parser.add_argument("-o", "--output", required=True, help="CSV file to write, or - for standard output")
-    parser.add_argument("--model", help="model folder or name (default: the last one trained here, or the bundled one)")
-    add_column_options(parser, labels=False)
-    parser.add_argument("--delimiter", help="of the input's fields (found from its first lines)")
-    parser.add_argument("--encoding", help="of the input (found from its first bytes)")
-    parser.add_argument("--prefix", help="put before the names of the three new columns")
-    parser.add_argument("--threshold", type=share, default=0.5, help="lowest probability called positive (0.5)")
-    parser.add_argument("--window-rows", type=positive_number, default=256, help="rows scored together (256)")
-    parser.add_argument("--strict", action="store_true", help="stop at the first row with an error")
 
 
 def add_probe_command(parser: argparse.ArgumentParser) -> None:

@@ -12,12 +12,13 @@ import codecs
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from pipeline.errors import SentimentError, UsageError
-from pipeline.text_column import columns_named
+from pipeline.text_column import wanted_columns
 
 CHUNK_BYTES = 1 << 18  # read at a time
 EVIDENCE_BYTES = 1 << 16  # from the first byte that is not ASCII; decides the encoding
@@ -25,6 +26,7 @@ DELIMITERS = (",", ";", "\t", "|")
 NO_DELIMITER = "\udead"  # reads a line as one field: stands in no decoded text
 MASKED_RETURN = "\ude0d"  # a carriage return that ends no line, hidden from the CSV parser
 SAMPLE_ROWS = 1000
+_FITTING_WITHOUT_HEADER = 0.8  # commas of prose are no delimiters
 
 _DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 _BYTE_ORDER_MARKS = (
@@ -160,6 +162,9 @@ class DecodedText:
         encoding: the encoding in use; ``ascii`` as long as nothing else was needed.
         bytes_read: how far the stream has been read.
         has_marks: whether the text has held marks, or lone surrogates that are in the file itself (UTF-7).
+
+    Raises:
+        SentimentError: while iterating, the stream cannot be read further; all text before has been given.
     """
 
     def __init__(self, stream: BinaryIO, name: str, encoding: str | None) -> None:
@@ -169,6 +174,7 @@ class DecodedText:
         self.has_marks = False
         self._stream = stream
         self._decided = encoding is not None
+        self._failure: SentimentError | None = None
 
     def __iter__(self) -> Iterator[str]:
         """Yield the text without its byte-order mark."""
@@ -207,17 +213,27 @@ class DecodedText:
             if text:
                 yield text
             if not pending:
+                if self._failure is not None:
+                    raise self._failure
                 return
             pending = self._read(CHUNK_BYTES)
 
     def _read(self, size: int) -> bytes:
+        """Return the next bytes; none at the end and where reading fails, which is kept for when they are used up."""
+        if self._failure is not None:
+            return b""
         try:
             content = self._stream.read(size)
+        except SentimentError as failure:
+            self._failure = failure
+            return b""
         except OSError as error:
-            raise SentimentError(
+            self._failure = SentimentError(
                 f"{self.name}: cannot be read beyond byte {self.bytes_read:,} ({error.strerror or error}); "
                 "copy it to a sound disk and try again"
-            ) from error
+            )
+            self._failure.__cause__ = error
+            return b""
         self.bytes_read += len(content)
         return content
 
@@ -266,8 +282,8 @@ def _first_line_end(sample: str) -> str:
     return "\r\n" if "\r\n" in sample else "\n"
 
 
-def _widths(lines: list[str], delimiter: str, complete: bool) -> list[int]:
-    """Return the number of fields of each row that is not blank, the first being the header's."""
+def row_widths(lines: list[str], delimiter: str, complete: bool) -> list[int]:
+    """Return the number of fields of each row that is not blank, the first being the header's, of a sample."""
     widths = []
     reader = csv.reader(lines, delimiter=delimiter)
     for fields in reader:
@@ -280,32 +296,46 @@ def _widths(lines: list[str], delimiter: str, complete: bool) -> list[int]:
     return widths
 
 
-def _choose_delimiter(lines: list[str], complete: bool, text_column: str | None) -> str | None:
+def usual_width(widths: list[int]) -> int:
+    """Return the number of fields that most rows have; of two the one that came first."""
+    return Counter(widths).most_common(1)[0][0]
+
+
+def _choose_delimiter(lines: list[str], complete: bool, text_column: str | None, has_header: bool) -> str | None:
     """Return the delimiter that gives the most rows the header's number of fields; None where the header has one.
 
     A delimiter must occur in the header, the cleanest line of a file; one with which the header holds the wanted text
-    column goes before the others, then the wider header, then the order of :data:`DELIMITERS`.
+    column goes before the others, then the wider header, then the order of :data:`DELIMITERS`. Where there is no
+    header, the width that most rows have stands for it, and all but a few rows must have it.
     """
     ranks = {}
     for delimiter in DELIMITERS:
-        widths = _widths(lines, delimiter, complete)
-        if not widths or widths[0] < 2:
+        widths = row_widths(lines, delimiter, complete)
+        if not widths:
             continue
-        fitting = sum(width == widths[0] for width in widths) / len(widths)
-        header = next(fields for fields in csv.reader(lines, delimiter=delimiter) if fields)
-        has_wanted_column = text_column is not None and bool(columns_named(header, text_column))
-        ranks[delimiter] = (has_wanted_column, round(fitting, 2), widths[0])
+        expected = widths[0] if has_header else usual_width(widths)
+        fitting = sum(width == expected for width in widths) / len(widths)
+        if expected < 2 or (not has_header and fitting < _FITTING_WITHOUT_HEADER):
+            continue
+        header = [""] * expected
+        if has_header:
+            header = next(fields for fields in csv.reader(lines, delimiter=delimiter) if fields)
+        has_wanted_column = text_column is not None and bool(wanted_columns(header, text_column))
+        ranks[delimiter] = (has_wanted_column, round(fitting, 2), expected)
     return max(ranks, key=lambda delimiter: ranks[delimiter]) if ranks else None
 
 
-def detect_dialect(sample: str, complete: bool, delimiter: str | None, text_column: str | None) -> Dialect:
+def detect_dialect(
+    sample: str, complete: bool, delimiter: str | None, text_column: str | None, has_header: bool = True
+) -> Dialect:
     """Find out how a file is written from its beginning.
 
     Args:
         sample: the decoded beginning of the file.
         complete: whether the sample is the whole file.
         delimiter: one character where it is known.
-        text_column: the name of the column asked for, as a hint.
+        text_column: the name or number of the column asked for, as a hint.
+        has_header: whether the first row holds the names of the columns.
     """
     csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))  # the default refuses fields above 128 KiB
     end = _first_line_end(sample)
@@ -318,5 +348,5 @@ def detect_dialect(sample: str, complete: bool, delimiter: str | None, text_colu
     if delimiter is not None:
         return Dialect(delimiter, delimiter, line_end, splits_at_return, skipped)
     lines = split_into_lines(sample, splits_at_return)
-    chosen = _choose_delimiter(lines, complete, text_column)
+    chosen = _choose_delimiter(lines, complete, text_column, has_header)
     return Dialect(chosen or ",", chosen or NO_DELIMITER, line_end, splits_at_return, skipped)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from pipeline.artifacts import read_json, sha256_of_file
+from pipeline.artifacts import read_json, sha256_of_file, sha256_of_text, to_json
 from pipeline.chunk_tokenizer import ChunkTokenizer
 from pipeline.compact_weights import widened
 from pipeline.config import ModelSettings, recipe_from_dict
@@ -24,6 +25,7 @@ from pipeline.errors import SentimentError
 from pipeline.folded import FoldedClassifier, folded_available, obstacle
 from pipeline.head_and_tail import cut_to_head_and_tail
 from pipeline.overlap import StopCheck, overlapped, threads_beside
+from pipeline.scoring.reading_notes import Reading, ReadingNotes
 from pipeline.special_tokens import UNKNOWN_ID
 from pipeline.weight_shapes import misfit
 from pipeline.word_fallbacks import id_lookup
@@ -39,6 +41,8 @@ TEXTS_PER_WINDOW = 256
 """Go through the network together where many are scored: enough for batches of like length, few enough that all cores
 have work from the start to the end."""
 WINDOWS_UNDER_WAY = 16
+PLAIN_CHUNKS = 20_000
+"""Remembered of texts that look strange; a file of the model's own language has few."""
 
 Encoded = Sequence[NDArray[np.int32]]
 """The token ids of several texts."""
@@ -110,8 +114,15 @@ class SentimentModel:
         self.notice = f"{reason}; torch runs the network, slower" if reason else ""
         self._network = network
         self._max_tokens = int(config["recipe"]["model"]["max_tokens"])
-        token_id_of_form = {form: token_id for token_id, form in enumerate(forms) if token_id > UNKNOWN_ID}
-        self._tokenizer = ChunkTokenizer(id_lookup(token_id_of_form, settings.unknown_words))
+        self._forms = forms
+        self._unknown_words = settings.unknown_words
+        self._token_id_of_form = {form: token_id for token_id, form in enumerate(forms) if token_id > UNKNOWN_ID}
+        self._tokenizer = ChunkTokenizer(id_lookup(self._token_id_of_form, settings.unknown_words))
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with whatever the model answers: weights, vocabulary, temperature and precision of scoring."""
+        return sha256_of_text(to_json(self.config))
 
     @classmethod
     def load(cls, folder: Path) -> SentimentModel:
@@ -144,6 +155,18 @@ class SentimentModel:
         return [
             cut_to_head_and_tail(token_ids, self._max_tokens) for token_ids in self._tokenizer.token_id_arrays(texts)
         ]
+
+    def read(self, texts: Sequence[str]) -> Reading:
+        """Return the token ids of each text as :meth:`encode` does, and what is worth knowing of how it was read."""
+        sequences = self._tokenizer.token_id_arrays(texts)
+        notes = self._reading_notes.of(texts, sequences)
+        cut = [cut_to_head_and_tail(token_ids, self._max_tokens) for token_ids in sequences]
+        return Reading(cut, notes, sum(len(kept) < len(whole) for kept, whole in zip(cut, sequences, strict=True)))
+
+    @cached_property
+    def _reading_notes(self) -> ReadingNotes:
+        plain = ChunkTokenizer(id_lookup(self._token_id_of_form, "unk"), PLAIN_CHUNKS)
+        return ReadingNotes(self._forms, None if self._unknown_words == "unk" else plain.token_id_arrays)
 
     def probabilities_of(
         self, sequences: Encoded, on_batch: Callable[[int], None] | None = None

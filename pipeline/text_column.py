@@ -30,6 +30,15 @@ def columns_named(header: Sequence[str], wanted: str) -> list[int]:
     return exact or [index for index, column in enumerate(header) if column.strip().casefold() == key]
 
 
+def wanted_columns(header: Sequence[str], wanted: str) -> list[int]:
+    """Return the positions of the columns of a name; where none has it, of the column whose number from 1 it is."""
+    named = columns_named(header, wanted)
+    if named or not re.fullmatch("[0-9]{1,9}", wanted.strip()):
+        return named
+    index = int(wanted) - 1
+    return [index] if 0 <= index < len(header) else []
+
+
 def find_text_column(header: Sequence[str], sample: Sequence[Sequence[str]], wanted: str | None, name: str) -> int:
     """Return the position of the column of reviews.
 
@@ -39,7 +48,7 @@ def find_text_column(header: Sequence[str], sample: Sequence[Sequence[str]], wan
     Args:
         header: column names.
         sample: the first rows.
-        wanted: the name asked for, if any.
+        wanted: the name asked for, if any; a number counts the columns from 1 where none has it for a name.
         name: the file's name, for messages.
 
     Raises:
@@ -67,9 +76,12 @@ def find_text_column(header: Sequence[str], sample: Sequence[Sequence[str]], wan
 
 
 def _named_column(header: Sequence[str], wanted: str, name: str) -> int:
-    found = columns_named(header, wanted)
+    found = wanted_columns(header, wanted)
     if not found:
-        raise SentimentError(f"{name}: no column {wanted!r}; --text-column must be one of: {_listed(header)}")
+        raise SentimentError(
+            f"{name}: no column {wanted!r}; --text-column must be one of: {_listed(header)}; or a number from 1 to "
+            f"{len(header)}"
+        )
     if len(found) > 1:
         places = " and ".join(str(index + 1) for index in found)
         raise SentimentError(f"{name}: column {wanted!r} stands there twice or more (columns {places}); rename one")

@@ -13,6 +13,7 @@ from safetensors.numpy import save
 from pipeline.artifacts import StageOutput
 from pipeline.config import ModelSettings, Recipe
 from pipeline.inference import CONFIG_NAME, MODEL_FORMAT, VOCABULARY_NAME, WEIGHTS_NAME
+from pipeline.scoring.reading_notes import Reading
 from pipeline.special_tokens import PAD, UNKNOWN
 from pipeline.weight_shapes import weight_shapes
 
@@ -22,12 +23,16 @@ class StubModel:
 
     name = "stub"
     notice = ""
+    fingerprint = "stub"
 
     def __init__(self, threads: int = 1) -> None:
         self.threads = threads
 
     def encode(self, texts: Sequence[str]) -> Sequence[str]:
         return list(texts)
+
+    def read(self, texts: Sequence[str]) -> Reading:
+        return Reading(list(texts), [None] * len(texts), cut=0)  # type: ignore[arg-type]  # texts in place of ids
 
     def probabilities_of(
         self, sequences: Sequence[str], on_batch: Callable[[int], None] | None = None

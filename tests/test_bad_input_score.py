@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from pipeline.artifacts import exclusive
 from pipeline.console import Console
 from pipeline.errors import SentimentError, UsageError
-from pipeline.scoring import csv_output
+from pipeline.scoring.options import ScoreOptions
+from pipeline.scoring.outputs import Output
+from pipeline.scoring.rows import Row
 from pipeline.scoring.score import score_table
 from tests.stub_models import StubModel
 
@@ -31,7 +33,7 @@ class HalfModel(StubModel):
 
 
 def run(source: Path | str, target: Path | str, model: Any = None, **options: Any) -> None:
-    score_table(str(source), str(target), model or HalfModel(), Console(quiet=True), **options)
+    score_table(str(source), str(target), model or HalfModel(), Console(quiet=True), ScoreOptions(**options))
 
 
 def refused(source: Path | str, target: Path | str, exit_code: int, *parts: str, **options: Any) -> None:
@@ -121,7 +123,7 @@ def test_an_output_column_s_name_is_taken(tmp_path: Path, target: Path) -> None:
         ({"encoding": "utf-9"}, "--encoding"),
         ({"threshold": 1.5}, "--threshold"),
         ({"threshold": float("nan")}, "--threshold"),
-        ({"window_rows": 0}, "--window-rows"),
+        ({"window_rows": 0}, "--batch-size"),
     ],
 )
 def test_bad_options(source: Path, target: Path, options: dict[str, Any], flag: str) -> None:
@@ -144,14 +146,20 @@ def test_an_input_that_stands_where_the_partial_or_the_rejects_go(tmp_path: Path
         (tmp_path / name).unlink()
 
 
-@pytest.mark.parametrize("name", ["a.parquet", "a.csv.gz", "a.xlsx", "a.jsonl"])
-def test_formats_that_are_not_read(tmp_path: Path, source: Path, target: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["a.xlsx", "a.json", "a.zip", "a.csv.bz2"])
+def test_formats_that_are_neither_read_nor_written(tmp_path: Path, source: Path, target: Path, name: str) -> None:
     (tmp_path / name).write_text("x")
     refused(tmp_path / name, target, 2, name, "CSV")
-    refused(source, tmp_path / name, 2, name, "CSV")
+    refused(source, tmp_path / name, 2, name, ".csv, .jsonl or .parquet")
 
 
-@pytest.mark.parametrize("magic", [b"PAR1", b"\x1f\x8b\x08", b"PK\x03\x04"])
+@pytest.mark.parametrize("name", ["a.parquet.gz", "memory://a.csv"])
+def test_outputs_that_cannot_be(tmp_path: Path, source: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="Parquet is compressed|outputs are local"):
+        run(source, f"{tmp_path}/{name}" if "://" not in name else name)
+
+
+@pytest.mark.parametrize("magic", [b"PK\x03\x04", b"%PDF-"])
 def test_formats_that_call_themselves_csv(tmp_path: Path, target: Path, magic: bytes) -> None:
     (tmp_path / "in.csv").write_bytes(magic + b"\0" * 100)
     refused(tmp_path / "in.csv", target, 1, "in.csv: is", "not CSV")
@@ -231,8 +239,8 @@ def test_an_interrupt_leaves_the_target(source: Path, target: Path) -> None:
 
 
 def test_rows_lost_in_the_program_are_noticed(source: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forgetful(self: csv_output.CsvOutput, rows: Sequence[Sequence[str]]) -> None:
+    def forgetful(self: Output, rows: Sequence[Row], cells: object, characters: int) -> None:
         self.rows_written += len(rows) - 1
 
-    monkeypatch.setattr(csv_output.CsvOutput, "write_rows", forgetful)
+    monkeypatch.setattr(Output, "write_rows", forgetful)
     refused(source, target, 1, "10 rows read but 9 written")

@@ -17,6 +17,7 @@ from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.folded import available_precisions
 from pipeline.inference import SentimentModel, find_model, sigmoid
+from pipeline.scoring.options import ScoreOptions
 from pipeline.scoring.score import score_table
 from tests.stub_models import write_random_model
 
@@ -78,7 +79,8 @@ def test_threads_of_torch_change_nothing(trained_model: Path) -> None:
 def test_score_gives_what_evaluate_measures(any_model: SentimentModel, tmp_path: Path) -> None:
     with (tmp_path / "in.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([["review"], *([text] for text in TEXTS)])
-    score_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), any_model, Console(quiet=True), window_rows=2)
+    paths = str(tmp_path / "in.csv"), str(tmp_path / "out.csv")
+    score_table(*paths, any_model, Console(quiet=True), ScoreOptions(window_rows=2))
     with (tmp_path / "out.csv").open(newline="") as stream:
         cells = [row["positive_probability"] for row in csv.DictReader(stream)]
     counts: list[int] = []

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from pipeline.console import Console
 from pipeline.scoring import windows as score_windows
-from pipeline.scoring.score import OUTPUT_COLUMNS, score_table
+from pipeline.scoring.answers import OUTPUT_COLUMNS
+from pipeline.scoring.options import ScoreOptions
+from pipeline.scoring.score import score_table
 from pipeline.text_column import find_text_column
 from tests.stub_models import HashModel, probability_of
 
@@ -27,7 +29,7 @@ QUIET = Console(quiet=True)
 
 def scored(folder: Path, content: bytes, **options: Any) -> list[list[str]]:
     (folder / "in.csv").write_bytes(content)
-    score_table(str(folder / "in.csv"), str(folder / "out.csv"), HashModel(), QUIET, **options)
+    score_table(str(folder / "in.csv"), str(folder / "out.csv"), HashModel(), QUIET, ScoreOptions(**options))
     with (folder / "out.csv").open(encoding="utf-8", newline="") as stream:
         return list(csv.reader(stream, delimiter=options.get("delimiter") or ","))
 
@@ -109,11 +111,13 @@ def test_rejects_of_an_earlier_run_are_removed(tmp_path: Path) -> None:
 
 def test_the_summary_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in.csv").write_bytes(b"id;review\n1;good\n\n2;\n3;x\xe9;z\n")
-    summary = score_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), HashModel(), Console(), threshold=0.0)
+    summary = score_table(
+        str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), HashModel(), Console(), ScoreOptions(threshold=0.0)
+    )
     assert (summary.rows, summary.positive, summary.negative) == (3, 2, 0)
     assert dict(summary.problems) == {"blank text": 1, "surplus fields": 1}
-    assert (summary.rows_with_problems, summary.rejected, summary.blank_lines) == (2, 1, 1)
-    assert (summary.text_column, summary.encoding, summary.delimiter) == ("review", "windows-1252", ";")
+    assert (summary.rows_with_problems, summary.rejected, summary.input.blank_lines) == (2, 1, 1)
+    assert (summary.text_column, summary.input.encoding, summary.input.delimiter) == ("review", "cp1252", ";")
     captured = capsys.readouterr()
     assert captured.out == ""
     for part in ("scoring column 'review' with model hash", "3 rows, 100.0% positive", "1 blank text", "windows-1252"):
@@ -162,7 +166,7 @@ def test_windows_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(score_windows, "WINDOW_CHARACTERS", 100)
     (tmp_path / "in.csv").write_text("review\n" + "a film of eighteen\n" * 400)
     model = HashModel()
-    score_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), model, QUIET, window_rows=50)
+    score_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), model, QUIET, ScoreOptions(window_rows=50))
     assert sum(model.calls) == 400
     assert max(model.calls[5:]) <= 6
 
@@ -200,6 +204,7 @@ def test_an_output_that_is_a_link_stays_one(tmp_path: Path) -> None:
 def test_standard_input_and_output_are_a_dash() -> None:
     program = """
 from pipeline.console import Console
+from pipeline.scoring.options import ScoreOptions
 from pipeline.scoring.score import score_table
 from tests.stub_models import StubModel
 

@@ -17,9 +17,13 @@ from numpy.typing import NDArray
 
 from pipeline.console import Console
 from pipeline.errors import SentimentError
-from pipeline.scoring import score
+from pipeline.scoring import loop
 from pipeline.scoring import windows as score_windows
+from pipeline.scoring.options import ScoreOptions
+from pipeline.scoring.reading_notes import Reading
+from pipeline.scoring.rows import Row
 from pipeline.scoring.score import score_table
+from pipeline.scoring.summary import ScoreSummary
 from tests.stub_models import HashModel, StubModel, probability_of
 
 QUIET = Console(quiet=True)
@@ -36,6 +40,11 @@ class SlowModel(HashModel):
         return super().probabilities_of(sequences, on_batch)
 
 
+def scored(folder: Path, model: StubModel, window_rows: int) -> ScoreSummary:
+    options = ScoreOptions(window_rows=window_rows)
+    return score_table(str(folder / "in.csv"), str(folder / "out.csv"), model, QUIET, options)
+
+
 def write_rows(path: Path, rows: int) -> None:
     lines = ("" if number % 7 == 3 else f"text of row {number}" for number in range(rows))
     path.write_text("id,review\n" + "".join(f"{number},{text}\n" for number, text in enumerate(lines)))
@@ -46,11 +55,9 @@ def write_rows(path: Path, rows: int) -> None:
 def test_windows_and_threads_change_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, window_rows: int, threads: int, most: int
 ) -> None:
-    monkeypatch.setattr(score, "CHARACTERS_UNDER_WAY", most)
+    monkeypatch.setattr(loop, "CHARACTERS_UNDER_WAY", most)
     write_rows(tmp_path / "in.csv", rows)
-    summary = score_table(
-        str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), SlowModel(threads), QUIET, window_rows=window_rows
-    )
+    summary = scored(tmp_path, SlowModel(threads), window_rows)
     assert summary.rows == rows
     found = (tmp_path / "out.csv").read_text().splitlines()[1:]
     texts = ["" if number % 7 == 3 else f"text of row {number}" for number in range(rows)]
@@ -64,23 +71,25 @@ def test_rows_under_way_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     under_way = most_under_way = 0
 
     class Counting(StubModel):
-        def encode(self, texts: Sequence[str]) -> Sequence[str]:
+        def read(self, texts: Sequence[str]) -> Reading:
             nonlocal under_way, most_under_way
             under_way += len(texts)
             most_under_way = max(most_under_way, under_way)
-            return list(texts)
+            return super().read(texts)
 
-    def write(self: object, rows: Sequence[Sequence[str]]) -> None:
+    def write(self: object, rows: Sequence[Row], cells: object, characters: int) -> None:
         nonlocal under_way
         under_way -= len(rows)
 
     row = 20 + 10
     monkeypatch.setattr(score_windows, "_ROW_CHARACTERS", 10)
-    monkeypatch.setattr(score, "CHARACTERS_UNDER_WAY", 100 * row)
-    monkeypatch.setattr("pipeline.scoring.csv_output.CsvOutput.write_rows", write)
+    monkeypatch.setattr(loop, "CHARACTERS_UNDER_WAY", 100 * row)
+    monkeypatch.setattr("pipeline.scoring.outputs.Output.write_rows", write)
     (tmp_path / "in.csv").write_text("review\n" + "a film of 20 letters\n" * 2000)
     with pytest.raises(SentimentError, match="2000 rows read but 0 written"):
-        score_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), Counting(), QUIET, window_rows=10)
+        score_table(
+            str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), Counting(), QUIET, ScoreOptions(window_rows=10)
+        )
     assert under_way == 0
     assert most_under_way <= 100 + 10 + 10
 
@@ -101,7 +110,9 @@ def test_an_error_of_the_network_leaves_no_output_and_no_thread(
 
     write_rows(tmp_path / "in.csv", 100)
     with pytest.raises(type(error)):
-        score_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), Breaking(threads), QUIET, window_rows=5)
+        score_table(
+            str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), Breaking(threads), QUIET, ScoreOptions(window_rows=5)
+        )
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["in.csv"]
     assert threading.active_count() == 1
 
@@ -110,13 +121,15 @@ def test_an_error_of_the_network_leaves_no_output_and_no_thread(
 def test_an_error_of_the_output_stops_the_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
-    def full(self: object, rows: Sequence[Sequence[str]]) -> None:
+    def full(self: object, rows: Sequence[Row], cells: object, characters: int) -> None:
         raise SentimentError("disk full")
 
-    monkeypatch.setattr("pipeline.scoring.csv_output.CsvOutput.write_rows", full)
+    monkeypatch.setattr("pipeline.scoring.outputs.Output.write_rows", full)
     write_rows(tmp_path / "in.csv", 100)
     with pytest.raises(SentimentError, match="disk full"):
-        score_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), SlowModel(threads), QUIET, window_rows=5)
+        score_table(
+            str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), SlowModel(threads), QUIET, ScoreOptions(window_rows=5)
+        )
     assert threading.active_count() == 1
     assert not (tmp_path / "out.csv").exists()
 

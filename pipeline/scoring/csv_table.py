@@ -19,8 +19,9 @@ Carriage returns in a file whose header ends in LF or CRLF end no row, unless th
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import BinaryIO, Self
 
@@ -30,7 +31,9 @@ from pipeline.dialect import (
     count_marks,
     detect_dialect,
     replace_marks,
+    row_widths,
     split_into_lines,
+    usual_width,
 )
 from pipeline.errors import SentimentError
 from pipeline.scoring.rows import Problem, Row
@@ -40,6 +43,8 @@ LONGEST_FIELD = 1 << 26  # characters; the csv module needs 4 bytes for each, tw
 SHORTEST_LOOKAHEAD = 1 << 16
 SAMPLE_CHARACTERS = 1 << 20
 _LINES_TO_JUDGE = 100
+_WORDS_OF_PROSE = 8
+_NUMBER = re.compile(r"\s*[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)\s*")
 
 
 class _OpenQuoteError(Exception):
@@ -122,13 +127,16 @@ class CsvTable:
         name: the file as messages shall call it.
         delimiter: one character; found from the file where None.
         encoding: a Python codec; found from the file where None.
-        text_column: the name of the column asked for, as a hint for the delimiter.
+        text_column: the name or number of the column asked for, as a hint for the delimiter.
+        has_header: the first row holds the names of the columns; else they are ``column_1`` and so on, as many as
+            most rows have.
         size: of the file in bytes, where it is known.
 
     Attributes:
         text: the decoder, with the encoding in use and the bytes read so far.
         dialect: how the file is written.
         header: the column names, as they stand.
+        hint: what deserves a word before the run, a header that looks like a row; empty where nothing does.
         rows_read: rows handed out so far.
         blank_lines: lines passed over that are no rows.
         bytes_replaced: undecodable bytes in the header and the rows so far.
@@ -145,22 +153,28 @@ class CsvTable:
         delimiter: str | None = None,
         encoding: str | None = None,
         text_column: str | None = None,
+        has_header: bool = True,
         size: int | None = None,
     ) -> None:
         self.name = name
-        self.has_header = True
+        self.has_header = has_header
         self._size = size
         self.text = DecodedText(stream, name, encoding)
         self.rows_read = self.blank_lines = self.bytes_replaced = 0
         chunks = iter(self.text)
-        sample, complete = _take(chunks, SAMPLE_CHARACTERS)
-        self.dialect = detect_dialect(sample, complete, delimiter, text_column)
+        sample, complete, chunks = _take(chunks, SAMPLE_CHARACTERS)
+        self.dialect = detect_dialect(sample, complete, delimiter, text_column, has_header)
         self._lines = _Lines(_lines_of(chain([sample], chunks), name, self.dialect.splits_at_return))
         for _ in range(self.dialect.skipped_lines):
             next(self._lines)
         self._reader = self._new_reader(strict=True)
         self.header: list[str] = []
-        self.header = self._read_header()
+        self.header = self._read_header() if has_header else self._numbered_columns(sample, complete)
+        self.hint = ""
+        if has_header and looks_like_a_row(self.header):
+            self.hint = (
+                "the first line looks like a row, not like the names of columns; if it is one, score with --no-header"
+            )
 
     @property
     def width(self) -> int:
@@ -205,6 +219,13 @@ class CsvTable:
                 return [replace_marks(name) for name in header]
             self.blank_lines += 1
         raise SentimentError(f"{self.name}: is empty; it needs a line with the column names, then the rows")
+
+    def _numbered_columns(self, sample: str, complete: bool) -> list[str]:
+        lines = split_into_lines(sample, self.dialect.splits_at_return)[self.dialect.skipped_lines :]
+        widths = row_widths(lines, self.dialect.reading_delimiter, complete)
+        if not widths:
+            raise SentimentError(f"{self.name}: is empty; there is nothing to score")
+        return [f"column_{number}" for number in range(1, usual_width(widths) + 1)]
 
     def _row(self, fields: list[str], problem: Problem | None, line: int) -> Row:
         self.rows_read += 1
@@ -303,12 +324,30 @@ class CsvTable:
         return next(csv.reader(lines, delimiter=self.dialect.reading_delimiter), [])
 
 
-def _take(chunks: Iterator[str], characters: int) -> tuple[str, bool]:
-    """Return the beginning of a text, at least so many characters, and whether that is all of it."""
+def looks_like_a_row(header: Sequence[str]) -> bool:
+    """Return whether the names of columns look like values: a number, or a text of many words, is among them."""
+    return any(_NUMBER.fullmatch(name) or len(name.split()) >= _WORDS_OF_PROSE for name in header)
+
+
+def _take(chunks: Iterator[str], characters: int) -> tuple[str, bool, Iterator[str]]:
+    """Return the beginning of a text, at least so many characters, whether that is all of it, and what follows.
+
+    Where the text cannot be read so far, what follows is the error.
+    """
     taken: list[str] = []
-    while sum(map(len, taken)) < characters:
-        chunk = next(chunks, None)
-        if chunk is None:
-            return "".join(taken), True
-        taken.append(chunk)
-    return "".join(taken), False
+    try:
+        while sum(map(len, taken)) < characters:
+            chunk = next(chunks, None)
+            if chunk is None:
+                return "".join(taken), True, chunks
+            taken.append(chunk)
+    except SentimentError as failure:
+        if not taken:
+            raise
+        return "".join(taken), False, _failing(failure)
+    return "".join(taken), False, chunks
+
+
+def _failing(failure: SentimentError) -> Iterator[str]:
+    raise failure
+    yield  # makes it an iterator

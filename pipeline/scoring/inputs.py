@@ -1,93 +1,221 @@
-"""The file to score, before its rows are read: is it there, is it CSV, would the output overwrite it?"""
+"""The inputs of scoring: which files, in which format, packed or not; opened one after another as one table."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from stat import S_ISDIR
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
+from pipeline.dialect import check_delimiter, check_encoding
 from pipeline.errors import SentimentError, UsageError
-from pipeline.scoring.csv_output import is_stream, rejects_path
+from pipeline.scoring.compression import compression_of, unpacked
+from pipeline.scoring.csv_table import CsvTable
+from pipeline.scoring.formats import (
+    CSV,
+    FORMAT_NAMES,
+    HEAD_BYTES,
+    JSON_LINES,
+    PARQUET,
+    check_first_bytes,
+    compression_of_name,
+    format_of_bytes,
+    format_of_name,
+)
+from pipeline.scoring.input_bytes import FileBytes, SteadyBytes, spooled
+from pipeline.scoring.joined_table import JoinedTable, OpenFile, check_same_columns
+from pipeline.scoring.locations import (
+    check_inputs,
+    expand_inputs,
+    fingerprint,
+    is_local,
+    open_bytes,
+    shown_name,
+)
+from pipeline.scoring.table import Position, Table
 
-_OTHER_FORMATS = {
-    ".parquet": "Parquet",
-    ".jsonl": "JSON lines",
-    ".json": "JSON",
-    ".gz": "gzip",
-    ".zst": "Zstandard",
-    ".bz2": "bzip2",
-    ".xz": "xz",
-    ".zip": "zip",
-    ".xlsx": "Excel",
-    ".xls": "Excel",
-}
-_MAGIC_NUMBERS = {
-    b"PAR1": "a Parquet file",
-    b"\x1f\x8b": "compressed by gzip",
-    b"\x28\xb5\x2f\xfd": "compressed by Zstandard",
-    b"PK\x03\x04": "an Excel workbook or a zip archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"%PDF-": "a PDF",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
-}
+if TYPE_CHECKING:
+    from pipeline.scoring.json_lines_table import JsonLinesTable
+
+__all__ = ["InputOptions", "check_paths", "expand_inputs", "fingerprint", "open_table"]
 
 
-def check_paths(input_path: str, output_path: str) -> None:
-    """Refuse an input in a format that is not read and an output that would overwrite the input.
+@dataclass(frozen=True)
+class InputOptions:
+    """What the user said about the inputs.
+
+    Attributes:
+        delimiter: of CSV, one character or its name; found from each file where None.
+        encoding: of CSV and JSON lines, a Python codec; found from each file where None.
+        text_column: the name or number of the column of reviews, as a hint for the delimiter.
+        has_header: the first row of a CSV file holds the names of the columns.
+    """
+
+    delimiter: str | None = None
+    encoding: str | None = None
+    text_column: str | None = None
+    has_header: bool = True
+
+
+def check_paths(paths: Sequence[str], output_path: str) -> None:
+    """Refuse inputs that are missing or cannot be read, and an output that would overwrite one of them.
+
+    Args:
+        paths: as :func:`expand_inputs` gives them.
+        output_path: the output; what grows beside it must not lie on an input either.
 
     Raises:
         UsageError: the command line names such a file.
-        SentimentError: the input is missing or a folder.
+        SentimentError: an input is missing or a folder.
     """
-    if input_path != "-":
-        try:
-            is_folder = S_ISDIR(Path(input_path).stat().st_mode)
-        except (FileNotFoundError, NotADirectoryError):
-            raise SentimentError(f"{input_path}: not found; check the name and the folder you are in") from None
-        except OSError as error:
-            raise _cannot_open(input_path, error) from error
-        if is_folder:
-            raise SentimentError(f"{input_path}: is a folder; name a CSV file in it")
-    for path in (input_path, output_path):
-        format_name = _OTHER_FORMATS.get(Path(path).suffix.lower())
-        if format_name is not None:
-            raise UsageError(f"{path}: {format_name} is neither read nor written yet; use an unpacked CSV file")
-    if is_stream(input_path) or output_path == "-":
+    check_inputs(paths)
+    for path in paths:
+        format_of_name(path)
+    if output_path == "-":
         return
-    for path in (output_path, f"{output_path}.partial", rejects_path(output_path)):
-        if Path(path).exists() and Path(path).samefile(input_path):
-            raise UsageError(f"{output_path}: would overwrite the input {input_path}; name another output with -o")
+    for beside in ("", ".partial", ".partial.journal", ".rejects.jsonl"):
+        written = Path(f"{output_path}{beside}")
+        for path in paths:
+            if is_local(path) and written.exists() and written.samefile(path):
+                raise UsageError(f"{output_path}: would overwrite the input {path}; name another output with -o")
 
 
-def _cannot_open(path: str, error: OSError) -> SentimentError:
-    return SentimentError(f"{path}: cannot be opened ({error.strerror}); check its permissions")
+def open_table(paths: Sequence[str], options: InputOptions) -> AbstractContextManager[JoinedTable]:
+    """Open inputs as one table.
 
+    All local files are looked into at once, so that one with other columns is known before any row is scored; pipes
+    and URLs when their turn comes.
 
-@contextmanager
-def open_input(path: str) -> Iterator[tuple[BinaryIO, str, int | None]]:
-    """Open the input; give its bytes, its name in messages and its size in bytes where that is known.
+    Args:
+        paths: as :func:`expand_inputs` gives them.
+        options: what the user said.
 
     Raises:
-        SentimentError: it cannot be opened, or its first bytes are not those of a text.
+        SentimentError: a file cannot be opened or read, or has other columns or another format than the first.
+        UsageError: an option is impossible, or says something that the format has no use for.
     """
-    if path == "-":
-        yield sys.stdin.buffer, "standard input", None
-        return
-    try:
-        stream = Path(path).open("rb")  # noqa: SIM115 - closed below; an error in the body is none of opening
-    except OSError as error:
-        raise _cannot_open(path, error) from error
-    with stream:
-        if is_stream(path):
-            yield stream, path, None
-            return
-        head = stream.peek(8)
-        for magic, description in _MAGIC_NUMBERS.items():
-            if head.startswith(magic):
-                raise SentimentError(f"{path}: is {description}, not CSV; export or unpack it as CSV first")
-        yield stream, path, Path(path).stat().st_size
+    return _Inputs(paths, options).joined()
+
+
+class _Inputs:
+    """The files of one table: their format, and the columns that they share.
+
+    Args:
+        paths: of the files.
+        options: what the user said.
+    """
+
+    def __init__(self, paths: Sequence[str], options: InputOptions) -> None:
+        self.paths = paths
+        self.options = options
+        self.format: str | None = None  # once the first file is open
+        self.columns: Sequence[str] = ()  # of JSON lines, of all files looked into
+        self.columns_are_known = False
+
+    def joined(self) -> JoinedTable:
+        """Return the table, its first file open.
+
+        Raises:
+            SentimentError: as :func:`open_table`.
+        """
+        names = [shown_name(path) for path in self.paths]
+        total = self._look_into_all(names) if len(self.paths) > 1 else None
+        table = JoinedTable(names, self._open, total)
+        if self.format == JSON_LINES:
+            self.columns, self.columns_are_known = table.header, True
+            if not table.header:
+                raise SentimentError(f"{table.name}: is empty; there is nothing to score")
+        return table
+
+    def _look_into_all(self, names: list[str]) -> int | None:
+        """Compare the columns of all files that can be opened twice; return the sum of their sizes."""
+        total: int | None = 0
+        columns: dict[str, None] = {}
+        first: tuple[Table, str] | None = None
+        for index, path in enumerate(self.paths):
+            if not is_local(path):
+                total = None
+                continue
+            with self._open(index) as file:
+                part = file.position().total
+                total = None if total is None or part is None else total + part
+                columns.update(dict.fromkeys(file.table.header))
+                if self.format != JSON_LINES and first is not None:
+                    check_same_columns(first[0], file.table, first[1], names[index])
+                first = first or (file.table, names[index])
+        self.columns = tuple(columns) if self.format == JSON_LINES else ()
+        return total
+
+    @contextmanager
+    def _open(self, index: int) -> Iterator[OpenFile]:
+        path = self.paths[index]
+        name = shown_name(path)
+        told = format_of_name(path)
+        with ExitStack() as held:
+            packed, size = open_bytes(path)
+            held.callback(packed.close)
+            stream: SteadyBytes = packed
+            kind = compression_of(packed.peek(4))
+            if kind is not None:
+                stream = unpacked(packed, kind, name)
+            elif compression_of_name(path) and packed.peek(1):
+                raise SentimentError(
+                    f"{name}: is not packed, whatever its name says; rename it without the last suffix"
+                )
+            head = stream.peek(HEAD_BYTES)
+            check_first_bytes(head, name, told)
+            format_name = told or (CSV if self.options.delimiter is not None else format_of_bytes(head))
+            self._check_format(format_name, name)
+            yield self._open_as(format_name, stream, packed, index, size, held)
+
+    def _open_as(
+        self, format_name: str, stream: SteadyBytes, packed: FileBytes, index: int, size: int | None, held: ExitStack
+    ) -> OpenFile:
+        name = shown_name(self.paths[index])
+        if format_name == PARQUET:
+            return self._open_parquet(stream, name, held)
+        options = self.options
+        encoding = None if options.encoding is None else check_encoding(options.encoding)
+        table: CsvTable | JsonLinesTable
+        if format_name == JSON_LINES:
+            from pipeline.scoring.json_lines_table import JsonLinesTable
+
+            adds = not self.columns_are_known
+            table = JsonLinesTable(
+                cast(BinaryIO, stream), name, encoding=encoding, columns=self.columns, adds_columns=adds
+            )
+        else:
+            table = CsvTable(
+                cast(BinaryIO, stream),
+                name,
+                delimiter=None if options.delimiter is None else check_delimiter(options.delimiter),
+                encoding=encoding,
+                text_column=options.text_column,
+                has_header=options.has_header,
+            )
+        return OpenFile(table, lambda: Position(packed.bytes_read, size, "bytes"))
+
+    def _open_parquet(self, stream: SteadyBytes, name: str, held: ExitStack) -> OpenFile:
+        from pipeline.scoring.parquet_table import ParquetTable
+
+        if stream.seekable():
+            stream.seek(0)
+            table = ParquetTable(stream, name)
+        else:
+            table = ParquetTable(held.enter_context(spooled(stream, name)), name)
+        return OpenFile(table, table.position)
+
+    def _check_format(self, format_name: str, name: str) -> None:
+        options = self.options
+        if format_name != CSV and (options.delimiter is not None or not options.has_header):
+            flag = "--no-header" if options.delimiter is None else "--delimiter"
+            raise UsageError(f"{name}: {flag} is for CSV, and this is {FORMAT_NAMES[format_name]}; leave it out")
+        if format_name == PARQUET and options.encoding is not None:
+            raise UsageError(f"{name}: --encoding is for CSV and JSON lines, and this is Parquet; leave it out")
+        if self.format not in (None, format_name):
+            raise SentimentError(
+                f"{name}: is {FORMAT_NAMES[format_name]}, the files before it are {FORMAT_NAMES[self.format or CSV]}; "
+                "score them apart"
+            )
+        self.format = format_name

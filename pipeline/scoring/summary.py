@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from pipeline.console import Console
-from pipeline.scoring.csv_output import is_stream, rejects_path
-from pipeline.scoring.csv_table import CsvTable
+from pipeline.scoring.growing_file import is_stream
+from pipeline.scoring.output_format import rejects_path
+from pipeline.scoring.table import InputFacts, Table
 
 SECONDS_BETWEEN_WORDS = 60.0  # of progress where there is no terminal for a bar
 
@@ -23,40 +25,54 @@ class ScoreSummary:
         rows: rows read, and as many written.
         positive: rows predicted positive.
         negative: rows predicted negative.
+        uncertain: rows where the model abstained.
         rows_with_problems: rows whose ``score_error`` is not empty.
         problems: rows by kind of problem; one row may have several.
+        cut: rows of whose text the network read the head and the tail.
         rejected: rows kept as they were in the rejects file.
-        bytes_replaced: undecodable bytes.
-        blank_lines: blank lines passed over, which are no rows.
+        resumed_at: rows that an earlier run had scored.
         text_column: name of the column scored.
-        encoding: of the input.
-        delimiter: of input and output.
+        input: what reading found.
         seconds: from start to end.
     """
 
     rows: int = 0
     positive: int = 0
     negative: int = 0
+    uncertain: int = 0
     rows_with_problems: int = 0
     problems: Counter[str] = field(default_factory=Counter)
+    cut: int = 0
     rejected: int = 0
-    bytes_replaced: int = 0
-    blank_lines: int = 0
+    resumed_at: int = 0
     text_column: str = ""
-    encoding: str = ""
-    delimiter: str = ""
+    input: InputFacts = field(default_factory=lambda: InputFacts("csv"))
     seconds: float = 0.0
+
+    def counts(self) -> dict[str, Any]:
+        """Return what a later run needs to go on counting."""
+        return {name: getattr(self, name) for name in _COUNTED} | {"problems": dict(self.problems)}
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, Any]) -> ScoreSummary:
+        """Go on from what :meth:`counts` returned."""
+        return cls(**{name: counts[name] for name in _COUNTED}, problems=Counter(counts["problems"]))
+
+
+_COUNTED = ("rows", "positive", "negative", "uncertain", "rows_with_problems", "cut")
 
 
 class Progress:
     """A bar on a terminal, a line a minute elsewhere; a context manager."""
 
-    def __init__(self, table: CsvTable, summary: ScoreSummary, console: Console, size: int | None) -> None:
+    def __init__(self, table: Table, summary: ScoreSummary, console: Console) -> None:
         self._table = table
         self._summary = summary
         self._console = console
         self._started = self._last_word = time.perf_counter()
-        self._bar = console.progress(size, "scoring", unit="bytes")
+        self._earlier_rows = summary.rows
+        position = table.position()
+        self._bar = console.progress(position.total, "scoring", unit=position.unit)
 
     def __enter__(self) -> Self:
         """Show the bar."""
@@ -71,9 +87,9 @@ class Progress:
 
     def show(self) -> None:
         """Say how far the run has come."""
-        self._bar.update(self._table.text.bytes_read - self._bar.n)
+        self._bar.update(self._table.position().done - self._bar.n)
         now = time.perf_counter()
-        rate = f"{self._summary.rows / (now - self._started):,.0f} rows/s"
+        rate = f"{(self._summary.rows - self._earlier_rows) / (now - self._started):,.0f} rows/s"
         self._bar.set_postfix_str(rate, refresh=False)
         if self._bar.disable and now - self._last_word > SECONDS_BETWEEN_WORDS:
             self._console.say(f"{self._table.name}: {self._summary.rows:,} rows so far, {rate}")
@@ -82,20 +98,28 @@ class Progress:
 
 def report(summary: ScoreSummary, output_path: str, console: Console) -> None:
     """Say at the end what was done and what deserves a look."""
-    scored = summary.positive + summary.negative
+    scored = summary.positive + summary.negative + summary.uncertain
     share = f", {summary.positive / scored:.1%} positive" if scored else ""
+    if summary.uncertain:
+        share += f", {summary.uncertain / scored:.1%} uncertain"
     place = "standard output" if output_path == "-" else output_path
-    rate = summary.rows / max(summary.seconds, 1e-9)
-    console.say(f"{place}: {summary.rows:,} rows{share}, {summary.seconds:.1f} s ({rate:,.0f} rows/s)")
-    if summary.encoding != "utf-8":
-        console.say(f"  read as {summary.encoding}; if letters look wrong, name the encoding with --encoding")
+    rows = summary.rows - summary.resumed_at
+    rate = rows / max(summary.seconds, 1e-9)
+    earlier = f"; {summary.resumed_at:,} of them by an earlier run" if summary.resumed_at else ""
+    console.say(f"{place}: {summary.rows:,} rows{share}, {summary.seconds:.1f} s ({rate:,.0f} rows/s{earlier})")
+    found = summary.input
+    encoding = {"cp1252": "windows-1252", "ascii": "utf-8"}.get(found.encoding, found.encoding)
+    if encoding != "utf-8":
+        console.say(f"  read as {encoding}; if letters look wrong, name the encoding with --encoding")
     if summary.problems:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in summary.problems.most_common())
         console.say(f"  {summary.rows_with_problems:,} rows with a note in score_error: {kinds}")
-    if summary.bytes_replaced:
-        console.say(f"  {summary.bytes_replaced:,} bytes stood for no character in {summary.encoding}; now U+FFFD")
-    if summary.blank_lines:
-        console.say(f"  {summary.blank_lines:,} blank lines passed over")
+    if summary.cut:
+        console.say(f"  {summary.cut:,} texts longer than the model reads: beginning and end were scored")
+    if found.bytes_replaced:
+        console.say(f"  {found.bytes_replaced:,} bytes stood for no character in {encoding}; now U+FFFD")
+    if found.blank_lines:
+        console.say(f"  {found.blank_lines:,} blank lines passed over")
     if summary.rejected and is_stream(output_path):
         console.say(f"  {summary.rejected:,} rows lost surplus fields or bytes; an output file keeps them beside it")
     elif summary.rejected:

@@ -56,6 +56,10 @@ class Table(Protocol):
         """Whether the names stand in the file; an output in CSV has a header line where they do."""
 
     @property
+    def hint(self) -> str:
+        """What the user should know of how it was read; empty where there is nothing."""
+
+    @property
     def rows_read(self) -> int:
         """Rows handed out so far."""
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.review_text import is_blank
-from pipeline.scoring.rows import Problem, Row
+from pipeline.scoring.reading_notes import Reading
+from pipeline.scoring.rows import Problem, RawValue, Row
 
 WINDOW_ROWS = 256
 """Enough for batches of like length, few enough that all cores have work from the start to the end."""
@@ -30,8 +31,12 @@ class ProbabilityModel(Protocol):
     def threads(self) -> int:
         """How many threads beside the calling one may run :meth:`probabilities_of` at a time."""
 
-    def encode(self, texts: Sequence[str]) -> Sequence[Any]:
-        """Return the texts as :meth:`probabilities_of` takes them."""
+    @property
+    def fingerprint(self) -> str:
+        """Changes with whatever the model answers."""
+
+    def read(self, texts: Sequence[str]) -> Reading:
+        """Return the texts as :meth:`probabilities_of` takes them, and what reading them has shown."""
 
     def probabilities_of(
         self, sequences: Sequence[Any], on_batch: Callable[[int], None] | None = None
@@ -53,12 +58,16 @@ class Window:
         places: which of them have a text to score.
         sequences: those texts, encoded.
         characters: of the rows, what else they take in memory included.
+        cut: how many texts were longer than the network reads.
+        texts: those texts, where they are wanted again; else empty.
     """
 
     rows: list[Row]
     places: list[int]
     sequences: Sequence[Any]
     characters: int
+    cut: int = 0
+    texts: Sequence[str] = ()
 
 
 def windows(rows: Iterable[Row], window_rows: int, window_characters: int) -> Iterator[list[Row]]:
@@ -82,27 +91,35 @@ def _characters_of(row: Row) -> int:
 
 
 def text_to_score(row: Row, text_index: int) -> str | None:
-    """Return a row's text as the model gets it, None of a blank one; note on the row why it is not the cell's own."""
+    """Return a row's text as the model gets it, None of one that has none; note on the row why it is not the cell's."""
     text = row.fields[text_index]
+    if isinstance(text, RawValue):
+        row.problems.append(Problem("not a text", text if len(text) <= 40 else text[:37] + "..."))
+        return None
     if is_blank(text):
         row.problems.append(Problem("blank text"))
         return None
     if len(text) > LONGEST_TEXT:
         half = LONGEST_TEXT // 2
-        row.problems.append(Problem("long text", f"of {len(text)} characters the first and last {half} were scored"))
+        detail = f"of {len(text)} characters the first and last {half} were scored"
+        row.problems.append(Problem("long text", detail, is_note=True))
         return f"{text[:half]} {text[-half:]}"
     return text
 
 
 def encoded_windows(
-    rows: Iterable[Row], text_index: int, model: ProbabilityModel, window_rows: int
+    rows: Iterable[Row], text_index: int, model: ProbabilityModel, window_rows: int, *, keep_texts: bool = False
 ) -> Iterator[Window]:
     """Yield the rows in windows, their texts encoded."""
     for window in windows(rows, window_rows, WINDOW_CHARACTERS):
-        texts = [text_to_score(row, text_index) for row in window]
-        places = [place for place, text in enumerate(texts) if text is not None]
-        sequences = model.encode([text for text in texts if text is not None]) if places else []
+        maybe_texts = [text_to_score(row, text_index) for row in window]
+        places = [place for place, text in enumerate(maybe_texts) if text is not None]
+        texts = [text for text in maybe_texts if text is not None]
+        reading = model.read(texts)
+        for place, note in zip(places, reading.notes, strict=True):
+            if note is not None:
+                window[place].problems.append(note)
         characters = sum(map(_characters_of, window))
-        del texts
-        yield Window(window, places, sequences, characters)
-        del window, sequences  # the next ones may be large too
+        del maybe_texts
+        yield Window(window, places, reading.sequences, characters, reading.cut, texts if keep_texts else ())
+        del window, texts, reading  # the next ones may be large too

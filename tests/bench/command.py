@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli import OneLineParser, one_line, positive_number
+from pipeline.argument_types import positive_number
+from pipeline.cli import OneLineParser, one_line
 from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.kernel_library import kernel_problem, load_kernels
@@ -29,8 +30,8 @@ from tests.bench.results import Section, one_line_reason, without_folders
 
 FORMAT = 1
 CORES = 2
-SECTIONS = ("training", "gemm_floor", "tokenising", "startup", "scoring", "agreement", "growth")
-NEED_A_MODEL = frozenset({"startup", "scoring", "agreement", "growth"})
+SECTIONS = ("training", "gemm_floor", "tokenising", "startup", "scoring", "agreement", "explanations", "growth")
+NEED_A_MODEL = frozenset({"startup", "scoring", "agreement", "explanations", "growth"})
 TRIAL_FOLDER = "trial"
 """Of the reports' folder: what a quick run, or one on the sample, writes must not replace real figures."""
 ROWS, QUICK_ROWS = (10_000, 100_000, 1_000_000), (20, 60)

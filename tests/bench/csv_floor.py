@@ -11,19 +11,22 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.scoring.reading_notes import Reading
+
 
 class ConstantModel:
     """Answers 0.5 to every text."""
 
     name = "constant"
+    fingerprint = "constant"
     threads = 0
 
-    def encode(self, texts: Sequence[str]) -> Sequence[str]:
-        """Return the texts as they are."""
-        return texts
+    def read(self, texts: Sequence[str]) -> Reading:
+        """Return a number for each text."""
+        return Reading([np.zeros(1, dtype=np.int32)] * len(texts), [None] * len(texts), cut=0)
 
     def probabilities_of(
-        self, sequences: Sequence[str], on_batch: Callable[[int], None] | None = None
+        self, sequences: Sequence[object], on_batch: Callable[[int], None] | None = None
     ) -> NDArray[np.float64]:
         """Return 0.5 for each text."""
         return np.full(len(sequences), 0.5)

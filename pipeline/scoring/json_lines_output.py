@@ -1,0 +1,79 @@
+"""Scored rows as JSON lines: one object a line, its own keys first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from pipeline.scoring.output_format import OutputColumns
+from pipeline.scoring.rows import RawValue, Row
+
+PROBABILITY_CELL = 1
+"""Which of the appended cells is a number."""
+
+
+class JsonLinesEncoder:
+    """Turns rows into JSON lines.
+
+    A row that was JSON before keeps its text, digit for digit, and gets the new keys at its end. The values of other
+    formats are strings. An empty appended value is ``null``.
+
+    Args:
+        columns: of the output.
+    """
+
+    def __init__(self, columns: OutputColumns) -> None:
+        self._all_columns = columns.kept is None
+        self._names = columns.header
+        self._kept = list(columns.places())
+        self._keys = {place: _json_text(columns.header[place]) for place in self._kept}
+        self._appended = [_json_text(name) for name in columns.appended]
+
+    def header(self, names: Sequence[str]) -> bytes:
+        """Return nothing: the keys stand in every row."""
+        return b""
+
+    def rows(self, rows: Sequence[Row], cells: Sequence[Sequence[str]]) -> Iterator[bytes]:
+        """Yield the lines of rows with what is appended to each."""
+        for row, added in zip(rows, cells, strict=True):
+            own = self._own_text(row)
+            new = ", ".join(
+                f"{name}: {_appended_value(value, place)}"
+                for place, (name, value) in enumerate(zip(self._appended, added, strict=True))
+            )
+            yield f"{{{own}{', ' if own else ''}{new}}}\n".encode("utf-8", "replace")
+
+    def _own_text(self, row: Row) -> str:
+        """Return the row's own keys and values, without the braces."""
+        if isinstance(row.native, str):
+            if self._all_columns:
+                return row.native.strip()[1:-1].strip()
+            present = json.loads(row.native)
+            kept = [place for place in self._kept if self._names[place] in present]
+            nulls = {place for place in kept if present[self._names[place]] is None}
+        else:
+            kept, nulls = self._kept, set()
+        return ", ".join(
+            f"{self._keys[place]}: {'null' if place in nulls else _json_text(row.fields[place])}" for place in kept
+        )
+
+
+def _json_text(value: str) -> str:
+    if isinstance(value, RawValue):
+        return value
+    text = json.dumps(value, ensure_ascii=False)
+    return text if _encodable(text) else json.dumps(value)
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _appended_value(value: str, place: int) -> str:
+    if not value:
+        return "null"
+    return value if place == PROBABILITY_CELL else _json_text(value)

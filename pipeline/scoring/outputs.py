@@ -1,0 +1,297 @@
+"""Where scored rows go, and the care that an output takes whatever its format.
+
+A file grows out of sight and appears by rename when it is whole. Until then checkpoints are brought to the disk, each
+with a line in the journal, and a run that was killed is gone on with from the last of them. Standard output, pipes and
+devices get the bytes as they come.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from pipeline import artifacts
+from pipeline.console import Console
+from pipeline.errors import SentimentError
+from pipeline.scoring import disk
+from pipeline.scoring.growing_file import GrowingFile, is_stream
+from pipeline.scoring.journal import Journal, journal_path
+from pipeline.scoring.output_format import rejects_path
+from pipeline.scoring.rows import Row
+
+CHECKPOINT_ROWS = 16_384
+CHECKPOINT_CHARACTERS = 1 << 24
+CHECKPOINT_SECONDS = 20.0
+"""A checkpoint is made after so many rows, or characters, or seconds, whichever comes first."""
+
+
+class Sink(Protocol):
+    """Rows in a format, growing in a place of its own."""
+
+    def open(self) -> None:
+        """Make the place, empty."""
+
+    def write_header(self, names: Sequence[str]) -> None:
+        """Write the names of the columns where the format has a place for them."""
+
+    def write_rows(self, rows: Sequence[Row], cells: Sequence[Sequence[str]]) -> None:
+        """Write rows with what is appended to each."""
+
+    def flush(self) -> None:
+        """Bring everything to the disk; more may follow."""
+
+    def mark(self) -> Any:
+        """Return what :meth:`resume` needs to go on from here, after a flush; JSON can hold it."""
+
+    def resume(self, mark: Any) -> bool:
+        """Go on from a mark; False where the place does not hold what it held then."""
+
+    def finish(self) -> None:
+        """Bring the whole to the disk and close it."""
+
+    def publish(self) -> None:
+        """Give what is finished its name, where that has not been done yet."""
+
+    def close(self) -> None:
+        """Close it; what is on the disk stays."""
+
+    def discard(self) -> None:
+        """Close it and remove everything."""
+
+
+class UnusableError(SentimentError):
+    """What was scored so far is worth nothing: it is removed, and no resuming is offered."""
+
+
+class Output:
+    """One output, and beside it the rejects: both appear whole, or not at all; a context manager.
+
+    Entering takes the target's lock. :meth:`begin` starts, or goes on from the last checkpoint of a run of the same
+    identity. Leaving without :meth:`commit` leaves an older output untouched; checkpoints stay for the next run.
+
+    Args:
+        target: path, or ``-`` for standard output.
+        sink: takes the rows.
+        identity: what must be the same for a run to be gone on with, by what it is called in messages; None where it
+            cannot be gone on with, since the input is a stream.
+        console: for messages.
+
+    Attributes:
+        rows_written: rows in the output.
+        rejected: rows in the rejects file.
+
+    Raises:
+        SentimentError: the target is a folder, its folder cannot be written, the disk is full, or another run is
+            writing there.
+    """
+
+    def __init__(self, target: str, sink: Sink, identity: Mapping[str, Any] | None, console: Console) -> None:
+        self.target = target
+        self.rows_written = 0
+        self.rejected = 0
+        self.streamed = is_stream(target)
+        self._path = Path(target).resolve()  # a link stays a link
+        self._sink = sink
+        self._rejects = GrowingFile(Path(rejects_path(str(self._path))))
+        self._identity = identity
+        self._console = console
+        self._journal: Journal | None = None
+        self._kept_rows = 0
+        self._has_begun = self._is_committed = False
+        self._characters = 0  # since the last checkpoint
+        self._last_checkpoint = time.monotonic()
+        self._held = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Take the lock."""
+        if Path(self.target).is_dir():
+            raise SentimentError(f"{self.target}: is a folder; name a file in it")
+        if not self.streamed:
+            self._held.enter_context(artifacts.exclusive(self._path))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close everything, drop what no later run can use, and free the lock."""
+        try:
+            if self._has_begun and not self._is_committed:
+                if not self._kept_rows or isinstance(error, UnusableError):
+                    self._remove_all()
+                else:
+                    self._close_all()
+        finally:
+            self._held.close()
+
+    @property
+    def partial(self) -> str:
+        """Where the output grows."""
+        return f"{self.target}.partial"
+
+    def begin(self) -> dict[str, Any] | None:
+        """Return the checkpoint of an earlier run that this one goes on from, None where it starts at the first row.
+
+        A checkpoint with ``complete`` set is of a run that was stopped just before its end: the output is in place now.
+        """
+        with self._one_line_errors():
+            journal = None if self.streamed or self._identity is None else Journal(self._path)
+            checkpoint = None if journal is None else self._checkpoint_to_resume(journal)
+            if journal is None or checkpoint is None:
+                self._has_begun = True
+                self._remove_all()
+                self._sink.open()
+                return None
+            self.rows_written = self._kept_rows = checkpoint["rows"]
+            self.rejected = checkpoint["rejected"]
+            self._has_begun, self._journal = True, journal
+            if checkpoint.get("complete"):
+                self._publish(checkpoint["rejected"] > 0)
+            else:
+                journal.resume()
+        return checkpoint
+
+    def _checkpoint_to_resume(self, journal: Journal) -> dict[str, Any] | None:
+        if journal.identity is None or journal.last is None or self._identity is None:
+            return None
+        changed = [what for what, value in self._identity.items() if journal.identity.get(what) != value]
+        if changed:
+            self._console.say(
+                f"{self.partial}: left by an earlier run, but {' and '.join(changed)} changed since; starting over"
+            )
+            return None
+        checkpoint = journal.last
+        if checkpoint.get("complete"):
+            found = self._path.exists() or Path(f"{self._path}.partial").exists()
+        else:
+            found = self._sink.resume(checkpoint["output"]) and self._rejects.resume(checkpoint["rejects"])
+        if not found:
+            self._console.say(f"{self.partial}: is not as the earlier run left it; starting over")
+            return None
+        return checkpoint
+
+    def write_header(self, names: Sequence[str]) -> None:
+        """Write the column names."""
+        with self._one_line_errors():
+            self._sink.write_header(names)
+
+    def write_rows(self, rows: Sequence[Row], cells: Sequence[Sequence[str]], characters: int) -> None:
+        """Write rows with what is appended to each.
+
+        Args:
+            rows: N rows.
+            cells: the appended values of each.
+            characters: of the rows, as far as memory goes.
+        """
+        with self._one_line_errors():
+            self._sink.write_rows(rows, cells)
+        self.rows_written += len(rows)
+        self._characters += characters
+
+    def reject(self, record: Mapping[str, Any]) -> None:
+        """Keep what the output cannot hold, as one line of JSON."""
+        self.rejected += 1
+        if not self.streamed:
+            with self._one_line_errors():
+                line = json.dumps(record, ensure_ascii=False) + "\n"
+                self._rejects.write(line.encode("utf-8", "replace"))
+
+    def checkpoint_due(self) -> bool:
+        """Whether enough has been written since the last checkpoint."""
+        return not (self.streamed or self._identity is None) and (
+            self.rows_written - self._kept_rows >= CHECKPOINT_ROWS
+            or self._characters >= CHECKPOINT_CHARACTERS
+            or time.monotonic() - self._last_checkpoint >= CHECKPOINT_SECONDS
+        )
+
+    def checkpoint(self, state: Mapping[str, Any]) -> None:
+        """Bring everything written so far to the disk, and a line to the journal that a later run can go on from.
+
+        Args:
+            state: of the run, for that run; JSON can hold it.
+        """
+        if self.streamed:
+            return
+        with self._one_line_errors():
+            self._sink.flush()
+            self._rejects.flush()
+            if self._identity is not None:
+                marks = {"output": self._sink.mark(), "rejects": self._rejects.mark()}
+                record = {**state, "rows": self.rows_written, "rejected": self.rejected, **marks}
+                self._begun_journal(self._identity).append(record)
+        self._kept_rows = self.rows_written
+        self._characters = 0
+        self._last_checkpoint = time.monotonic()
+
+    def _begun_journal(self, identity: Mapping[str, Any]) -> Journal:
+        if self._journal is None:
+            journal = Journal(self._path)
+            journal.begin(identity)
+            self._journal = journal
+        return self._journal
+
+    def commit(self, state: Mapping[str, Any]) -> None:
+        """Put the finished files in place, the output last; remove the rejects of an earlier run.
+
+        Args:
+            state: of the run, for one that finds it killed in between.
+        """
+        with self._one_line_errors():
+            self._sink.finish()
+            if not self.streamed:
+                self._rejects.finish()
+                if self._journal is not None:
+                    record = {**state, "rows": self.rows_written, "rejected": self.rejected, "complete": True}
+                    self._journal.append(record)
+                self._publish(self.rejected > 0)
+        self._is_committed = True
+
+    def _publish(self, keeps_rejects: bool) -> None:
+        if keeps_rejects:
+            self._rejects.publish()
+        else:
+            disk.remove(self._rejects.target)
+        self._sink.publish()
+        disk.sync_folder(self._path.parent)
+        if self._journal is not None:
+            self._journal.remove()
+        self._is_committed = True
+
+    def _close_all(self) -> None:
+        self._sink.close()
+        self._rejects.close()
+        if self._journal is not None:
+            self._journal.close()
+
+    def _remove_all(self) -> None:
+        self._sink.discard()
+        if not self.streamed:
+            self._rejects.discard()
+            disk.remove(journal_path(self._path))
+
+    @contextmanager
+    def _one_line_errors(self) -> Iterator[None]:
+        """Turn what the system refuses into one line that names the target."""
+        try:
+            yield
+        except BrokenPipeError:
+            raise  # the reader has enough, which is no fault
+        except OSError as error:
+            if self.streamed:
+                advice = "what it took before that is not complete"
+            elif self._kept_rows:
+                advice = (
+                    f"{self._kept_rows:,} rows are kept in {self.partial}; make room and run the same command again, "
+                    "it goes on from there"
+                )
+            else:
+                advice = (
+                    "nothing there was changed and the partial file is removed; make room or name another place, "
+                    "then start again"
+                )
+            name = "standard output" if self.target == "-" else self.target
+            raise SentimentError(f"{name}: cannot be written ({error.strerror or error}); {advice}") from error
