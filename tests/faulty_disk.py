@@ -37,6 +37,7 @@ class FaultyDisk:
         self._refuses = refuses
         self._synced: dict[Path, int] = {}
         self._unsynced_renames: list[tuple[Path, Path, bytes | None]] = []
+        self._entries: set[Path] = set()  # files whose names are on the disk
         for name in CHANGES:
             real = getattr(disk, name)
             monkeypatch.setattr(disk, name, lambda *given, _name=name, _real=real: self._change(_name, _real, *given))
@@ -63,20 +64,28 @@ class FaultyDisk:
             self._synced[path] = path.stat().st_size
         if name == "sync_folder":
             self._unsynced_renames = []
+            self._entries.update(path for path in given[0].iterdir() if path.is_file())
         return None
 
-    def lose_what_was_not_synced(self, folder: Path, *, undo_renames: bool) -> None:
-        """Leave the folder as a machine finds it after the power went out."""
-        if undo_renames:
+    def lose_what_was_not_synced(self, folder: Path, *, loses_names: bool) -> None:
+        """Leave the folder as a machine finds it after the power went out.
+
+        Args:
+            folder: where the files are.
+            loses_names: whether creations and renames that no fsync of their folder followed are lost too.
+        """
+        if loses_names:
             for source, target, older in reversed(self._unsynced_renames):
                 target.replace(source)
                 self._synced[source] = self._synced.pop(target, 0)
                 if older is not None:
                     target.write_bytes(older)
                     self._synced[target] = len(older)
-        for path in folder.rglob("*.partial*"):
-            if path.is_file():
+        for path in folder.rglob("*"):
+            if path.is_file() and ".partial" in str(path.relative_to(folder)):
                 os.truncate(path, min(self._synced.get(path, 0), path.stat().st_size))
+                if loses_names and path not in self._entries:
+                    path.unlink()
 
 
 def _path_of(descriptor: int) -> Path:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,7 @@ from tests.stub_models import HashModel
 ROWS = 23
 POWER_CUT = "power cut"
 NAMES = ["out.csv", "out.csv.gz", "out.csv.zst", "out.jsonl", "out.parquet"]
+slow = pytest.mark.slow
 proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
 
 
@@ -88,6 +90,19 @@ def expected(source: Path, tmp_path: Path, request: pytest.FixtureRequest) -> ob
     return content(folder / request.getfixturevalue("name"))
 
 
+def noted_checkpoints(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that takes the rows written at each checkpoint that was made to its end."""
+    rows: list[int] = []
+    checkpoint = outputs.Output.checkpoint
+
+    def noted(self: outputs.Output, state: Mapping[str, Any]) -> None:
+        checkpoint(self, state)
+        rows.append(self.rows_written)
+
+    monkeypatch.setattr(outputs.Output, "checkpoint", noted)
+    return rows
+
+
 def failure_of(source: Path, target: Path) -> str:
     """Return how a run failed; empty where it did not."""
     try:
@@ -138,10 +153,12 @@ def test_counts_of_a_resumed_run_are_those_of_all_rows(source: Path, tmp_path: P
 
 
 @proc
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "step"), [*((name, 1) for name in NAMES[:-1]), (NAMES[-1], 7), pytest.param(NAMES[-1], 1, marks=slow)]
+)
 @pytest.mark.parametrize("refuses", [True, False], ids=["disk full", "power cut"])
 def test_a_fault_at_every_write_fsync_and_rename(
-    source: Path, tmp_path: Path, name: str, refuses: bool, expected: object
+    source: Path, tmp_path: Path, name: str, step: int, refuses: bool, expected: object
 ) -> None:
     fails_at = 1
     while True:
@@ -152,18 +169,21 @@ def test_a_fault_at_every_write_fsync_and_rename(
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(outputs, "CHECKPOINT_ROWS", 4)
             faulty = FaultyDisk(patch, fails_at, refuses=refuses)
+            checkpoints = noted_checkpoints(patch)
             said = failure_of(source, target)
         assert refuses == (said != POWER_CUT) or not said
         assert said in ("", POWER_CUT) or (str(target) in said and "\n" not in said)
-        if faulty.changes < fails_at:
-            break
         if not refuses:
-            faulty.lose_what_was_not_synced(folder, undo_renames=fails_at % 2 == 0)
-        assert target.read_bytes() == b"old" or content(target) == expected
-        score(source, target)
+            faulty.lose_what_was_not_synced(folder, loses_names=fails_at % 2 == 0)
+        if faulty.changes < fails_at:
+            assert content(target) == expected
+            break
+        is_old = target.read_bytes() == b"old"
+        assert is_old or content(target) == expected
+        assert score(source, target).resumed_at >= max(checkpoints, default=0) * is_old, f"fault at change {fails_at}"
         assert content(target) == expected, f"fault at change {fails_at}"
         assert not left_over(folder)
-        fails_at += 1
+        fails_at += step
     assert fails_at > 15
 
 
@@ -235,6 +255,25 @@ def test_a_torn_line_of_the_journal_is_no_checkpoint(source: Path, tmp_path: Pat
     last = json.loads(lines[-1])["rows"]
     journal.write_bytes(b"".join(lines)[:-10])
     assert score(source, tmp_path / "out.csv").resumed_at == last - 4
+
+
+def test_what_a_crash_left_behind_the_last_checkpoint_is_cut_off(source: Path, tmp_path: Path) -> None:
+    score(source, tmp_path / "undisturbed.csv")
+    interrupted(source, tmp_path / "out.csv")
+    with (tmp_path / "out.csv.partial").open("ab") as stream:
+        stream.write(b"x" * 100_000)
+    assert score(source, tmp_path / "out.csv").resumed_at > 0
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "undisturbed.csv").read_bytes()
+
+
+def test_the_journal_goes_on_behind_its_last_sound_line(source: Path, tmp_path: Path) -> None:
+    interrupted(source, tmp_path / "out.csv")
+    journal = tmp_path / "out.csv.partial.journal"
+    journal.write_bytes(journal.read_bytes()[:-10])
+    with pytest.raises(KeyboardInterrupt):
+        score(source, tmp_path / "out.csv", StoppingModel(4, KeyboardInterrupt()))
+    rows = json.loads(journal.read_bytes().splitlines()[-1])["rows"]
+    assert score(source, tmp_path / "out.csv").resumed_at == rows > 8
 
 
 def test_a_resumed_run_can_be_stopped_and_resumed_again(source: Path, tmp_path: Path) -> None:

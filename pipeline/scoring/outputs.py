@@ -102,6 +102,7 @@ class Output:
         self._console = console
         self._journal: Journal | None = None
         self._kept_rows = 0
+        self._has_rejects_file = False
         self._has_begun = self._is_committed = False
         self._characters = 0  # since the last checkpoint
         self._last_checkpoint = time.monotonic()
@@ -221,6 +222,9 @@ class Output:
             self._rejects.flush()
             if self._identity is not None:
                 marks = {"output": self._sink.mark(), "rejects": self._rejects.mark()}
+                if marks["rejects"] is not None and not self._has_rejects_file:
+                    disk.sync_folder(self._path.parent)  # the file is new: its name is to outlast a power cut too
+                    self._has_rejects_file = True
                 record = {**state, "rows": self.rows_written, "rejected": self.rejected, **marks}
                 self._begun_journal(self._identity).append(record)
         self._kept_rows = self.rows_written
