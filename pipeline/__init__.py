@@ -21,8 +21,34 @@ Read the package in the order the data flows:
    ``ladder_section``, ``ladder_output``)
 7. ``overlap``, ``scoring`` (a package of its own: tables in, tables out); ``bundle``
    (``compact_weights``, ``copy_comparison``)
+8. as a library: ``text_input``, ``library`` (:func:`load_model`), ``classifier`` (:class:`SentimentClassifier`), both
+   imported from here when they are first asked for
 
 ``cli`` holds one command for each stage; ``config``, ``artifacts``, ``lineage``, ``console`` and ``errors`` serve all.
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.classifier import SentimentClassifier
+    from pipeline.library import load_model
+
+__all__ = ["SentimentClassifier", "__version__", "load_model"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import what the library offers when it is first asked for, so that the commands start at once.
+
+    Raises:
+        AttributeError: it offers nothing of that name.
+    """
+    if name == "load_model":
+        from pipeline.library import load_model
+
+        return load_model
+    if name == "SentimentClassifier":
+        from pipeline.classifier import SentimentClassifier
+
+        return SentimentClassifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

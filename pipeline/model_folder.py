@@ -126,6 +126,7 @@ def write_model_folder(
     tokens: dict[str, Any],
     words: dict[str, Any],
     origins: dict[str, Any],
+    draw_curves: bool = True,
 ) -> dict[str, Any]:
     """Publish a model folder, ``config.json`` last; return the configuration.
 
@@ -136,6 +137,7 @@ def write_model_folder(
         tokens: manifest of the tokens.
         words: manifest of the vocabulary.
         origins: the pretrained encoder and the teacher's labels, where there are any.
+        draw_curves: whether to draw ``training.png``.
     """
     weights = {name: tensor.cpu().contiguous() for name, tensor in trained.weights.items()}
     output.path(WEIGHTS_NAME).write_bytes(save(weights))
@@ -144,8 +146,9 @@ def write_model_folder(
     with pa.ipc.new_file(str(output.path("validation.arrow")), VALIDATION_SCHEMA) as writer:
         writer.write_table(pa.table([pa.array(column) for column in columns], schema=VALIDATION_SCHEMA))
     output.path("training.csv").write_text(training_csv(trained.history), encoding="utf-8")
-    figure = training_curves(trained.history, trained.best_epoch)
-    output.path("training.png").write_bytes(render(figure, "png"))
+    if draw_curves:
+        figure = training_curves(trained.history, trained.best_epoch)
+        output.path("training.png").write_bytes(render(figure, "png"))
     written = output.describe_files()
     config: dict[str, Any] = {
         "format": MODEL_FORMAT,

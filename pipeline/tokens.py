@@ -9,10 +9,11 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
@@ -161,6 +162,16 @@ def in_order_and_bounded(
         yield waiting.popleft().result()
 
 
+@contextmanager
+def tokenizing(processes: int) -> Iterator[Callable[[Iterable[list[str]]], Iterator[TokenizedTexts]]]:
+    """Return what yields the tokens of tasks, in order; 0 processes do it in this one."""
+    if processes == 0:
+        yield partial(map, TextTokenizer())
+        return
+    with worker_pool(processes) as pool:
+        yield partial(in_order_and_bounded, pool, in_flight=processes * TASKS_IN_FLIGHT_PER_PROCESS)
+
+
 class FormTable:
     """The distinct forms of a corpus in order of first occurrence: the position of a form is its form id."""
 
@@ -207,23 +218,24 @@ def build_tokens(corpus_folder: Path, folder: Path, console: Console, *, process
         corpus_folder: what ``sentiment data`` wrote.
         folder: receives ``forms.arrow``, one ``SPLIT.arrow`` for each split and ``manifest.json``.
         console: told about progress.
-        processes: worker processes; None takes one for each core it may run on, ``MOST_PROCESSES`` at most.
+        processes: worker processes; 0 works in this one, None takes one for each core it may run on,
+            ``MOST_PROCESSES`` at most.
 
     Raises:
         SentimentError: the corpus is missing or damaged.
     """
     corpus = read_manifest(corpus_folder, "data")
     rows: dict[str, int] = corpus["rows"]
-    processes = processes or min(usable_cores(), MOST_PROCESSES)
+    processes = min(usable_cores(), MOST_PROCESSES) if processes is None else processes
     table = FormTable()
     tokens_of_split: dict[str, int] = {}
     load_chunk_library()  # compiles it where nobody has yet, before every worker would
     known_rules()  # likewise
-    with StageOutput(folder, "tokens") as output, worker_pool(processes) as pool:
+    with StageOutput(folder, "tokens") as output, tokenizing(processes) as tokenized_of:
         for split, split_rows in rows.items():
             tokens_of_split[split] = 0
             tasks = read_texts(corpus_folder / f"{split}.arrow")
-            results = in_order_and_bounded(pool, tasks, processes * TASKS_IN_FLIGHT_PER_PROCESS)
+            results = tokenized_of(tasks)
             with (
                 pa.ipc.new_file(str(output.path(f"{split}.arrow")), TOKENS_SCHEMA) as writer,
                 console.progress(split_rows, f"tokens of {split}") as progress,

@@ -122,6 +122,7 @@ def train_model(
     *,
     seed: int,
     checkpoint_seconds: float = 120.0,
+    draw_curves: bool = True,
 ) -> Path:
     """Train a recipe, or go on with the run that a checkpoint holds; return the model folder.
 
@@ -134,6 +135,7 @@ def train_model(
         console: told about progress.
         seed: any non-negative number.
         checkpoint_seconds: longest time between checkpoints.
+        draw_curves: whether the model folder gets a picture of the epochs.
 
     Raises:
         SentimentError: an earlier stage is missing, was made from another corpus, or another run trains this model.
@@ -166,9 +168,8 @@ def train_model(
             if output is not None:
                 trained = finished_run(trainer, recipe, vocabulary, folder.name)
                 write_text_atomically(models_folder / LAST_TRAINED_NAME, folder.name + "\n")
-                config = write_model_folder(
-                    output, trained, corpus=corpus, tokens=tokens, words=words, origins=origins.description
-                )
+                stages = {"corpus": corpus, "tokens": tokens, "words": words, "origins": origins.description}
+                config = write_model_folder(output, trained, **stages, draw_curves=draw_curves)
                 checkpoint.remove()
                 console.say(finished_message(config, folder))
     return folder
