@@ -11,6 +11,7 @@ PYTHON ?= python3
 PIP_FLAGS ?=
 PYTEST_FLAGS ?=
 BENCH_FLAGS ?=
+SCORE_FLAGS ?=
 PRETRAIN_FLAGS ?=
 LADDER_FLAGS ?=
 TEACH_FLAGS ?=
@@ -126,10 +127,10 @@ pretrain: $(ENCODED) $(CHOICES) ## train a language model on the text of train a
 train: $(TRAINED) $(CHOICES) ## train a GRU (RECIPE=name or file.toml, SEED=, PROCESSES=)
 evaluate: $(REPORT) $(CHOICES) ## measure it on test, and write the report
 
-score: $(INSTALLED) ## append predictions to a CSV: make score INPUT=a.csv OUTPUT=b.csv (MODEL=folder)
+score: $(INSTALLED) ## append predictions to a table: make score INPUT=a.csv OUTPUT=b.csv (MODEL=folder, SCORE_FLAGS=)
 	@[ -n $(call quoted,$(INPUT)) ] && [ -n $(call quoted,$(OUTPUT)) ] || \
 		{ echo 'make score: say which files: make score INPUT=reviews.csv OUTPUT=scored.csv' >&2; exit 2; }
-	$(SENTIMENT) score $(call quoted,$(INPUT)) -o $(call quoted,$(OUTPUT))$(call flag,--model,$(USED_MODEL))
+	$(SENTIMENT) score $(call quoted,$(INPUT)) -o $(call quoted,$(OUTPUT))$(call flag,--model,$(USED_MODEL)) $(SCORE_FLAGS)
 
 teach: $(INSTALLED) ## have models label the unlabelled reviews, for recipes with a teacher (TEACHERS="name name" TEACH_FLAGS=)
 	@[ -n $(call quoted,$(TEACHERS)) ] || { echo 'make teach: say which models: make teach TEACHERS="name name"' >&2; exit 2; }

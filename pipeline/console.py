@@ -6,6 +6,9 @@ import sys
 from typing import Any, Self
 
 
+_BAR_WITHOUT_COUNTS = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left{postfix}"
+
+
 class NoBar:
     """Takes what a ``tqdm`` bar takes and draws nothing, without the time that importing ``tqdm`` takes."""
 
@@ -40,10 +43,20 @@ class Console:
         if not self.quiet:
             print(message, file=sys.stderr, flush=True)
 
-    def progress(self, total: int | None, description: str, unit: str = "reviews") -> Any:
-        """Return a bar, drawn or not: a context manager with ``update``, ``set_postfix_str``, ``n`` and ``disable``."""
+    def progress(self, total: int | None, description: str, unit: str = "reviews", *, has_counts: bool = True) -> Any:
+        """Return a bar, drawn or not: a context manager with ``update``, ``set_postfix_str``, ``n`` and ``disable``.
+
+        Args:
+            total: units to the end; None where that is not known.
+            description: stands before the bar.
+            unit: what is counted.
+            has_counts: show how many units are done; else only the share, the time left and the postfix.
+        """
         if self.quiet or not sys.stderr.isatty():
             return NoBar()
         from tqdm import tqdm
 
-        return tqdm(total=total, desc=description, unit=f" {unit}", file=sys.stderr, leave=False)
+        shape = None
+        if not has_counts:
+            shape = "{desc}: {elapsed}{postfix}" if total is None else _BAR_WITHOUT_COUNTS
+        return tqdm(total=total, desc=description, unit=f" {unit}", file=sys.stderr, leave=False, bar_format=shape)

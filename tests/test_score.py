@@ -259,3 +259,20 @@ def test_scoring_loads_no_training_code() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
     )
     assert done.stdout == "[]\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_sees_how_far_it_is_and_how_long_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in.csv").write_text("review\n" + "a film\n" * 40_000)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    options = ScoreOptions(window_rows=100)
+    score_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), HashModel(), Console(), options)
+    drawn = [line for line in terminal.getvalue().split("\r") if line.startswith("scoring:")]
+    assert len(drawn) > 1
+    assert all(" left" in line for line in drawn)
+    assert "rows/s" in drawn[-1]

@@ -72,7 +72,7 @@ class Progress:
         self._started = self._last_word = time.perf_counter()
         self._earlier_rows = summary.rows
         position = table.position()
-        self._bar = console.progress(position.total, "scoring", unit=position.unit)
+        self._bar = console.progress(position.total, "scoring", unit=position.unit, has_counts=False)
 
     def __enter__(self) -> Self:
         """Show the bar."""
