@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any, Self
 
-
 _BAR_WITHOUT_COUNTS = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left{postfix}"
 
 

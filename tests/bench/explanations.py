@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.head_and_tail import cut_to_head_and_tail
-from pipeline.inference import TEXTS_PER_WINDOW, SentimentModel, settings_of
+from pipeline.inference import TEXTS_PER_WINDOW, WINDOWS_UNDER_WAY, SentimentModel, settings_of
 from pipeline.overlap import overlapped
 from pipeline.scoring.explanation import Explainer
 from pipeline.scoring.words_in_place import WordReader
@@ -131,28 +131,42 @@ def windows_of(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     return (texts[start : start + TEXTS_PER_WINDOW] for start in range(0, len(texts), TEXTS_PER_WINDOW))
 
 
-def explained_per_second(model: SentimentModel, explainer: Explainer, texts: Sequence[str]) -> float:
-    """Return how many reviews are explained in a second."""
-    started = time.perf_counter()
+def explain_all(model: SentimentModel, explainer: Explainer, texts: Sequence[str]) -> None:
+    """Explain texts in windows, in as many threads as scoring uses."""
     with closing(
         overlapped(
             windows_of(texts),
             lambda window, check: explainer.explain(window, NAMED, check),
             threads=model.threads,
             size_of=lambda _: 1,
-            most=16,
+            most=WINDOWS_UNDER_WAY,
         )
     ) as results:
-        done = sum(len(explained) for _, explained in results)
-    assert done == len(texts)
-    return done / (time.perf_counter() - started)
+        assert sum(len(explained) for _, explained in results) == len(texts)
 
 
-def scored_per_second(model: SentimentModel, texts: Sequence[str]) -> float:
-    """Return how many reviews are scored in a second."""
-    started = time.perf_counter()
-    model.logits(texts)
-    return len(texts) / (time.perf_counter() - started)
+def timed(work: Callable[[], object], texts: int) -> tuple[float, float]:
+    """Return how many texts some work does in a second, and in a second of one core's time."""
+    started, cpu_started = time.perf_counter(), time.process_time()
+    work()
+    return texts / (time.perf_counter() - started), texts / (time.process_time() - cpu_started)
+
+
+def add_speed(section: Section, model: SentimentModel, texts: Sequence[str], repeats: int) -> None:
+    """Keep how fast texts are explained and, beside it, scored."""
+    explainer = Explainer(model)
+    works: dict[str, Callable[[], object]] = {
+        "explained": lambda: explain_all(model, explainer, texts),
+        "scored": lambda: model.logits(texts),
+    }
+    rates: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
+    for repeat in range(repeats + 1):  # the first one warms up
+        for name, work in works.items():
+            rate = timed(work, len(texts))
+            rates[name] += [rate] * (repeat > 0)
+    for name, of_repeats in rates.items():
+        section.add(f"{name}, reviews/s", "reviews/s", [rate for rate, _ in of_repeats])
+        section.add(f"{name}, reviews a second of one core", "reviews/s", [rate for _, rate in of_repeats])
 
 
 def measure(material: Material, options: Options) -> Section:
@@ -162,12 +176,12 @@ def measure(material: Material, options: Options) -> Section:
     model = SentimentModel.load(material.model_folder)
     rows = np.random.default_rng(1).permutation(material.training_data.validation_rows)
     all_texts = material.texts("train")
-    judged, timed = (
+    judged, timed_texts = (
         [all_texts[row] for row in rows[: QUICK_REVIEWS if options.quick else most]]
         for most in (JUDGED_REVIEWS, TIMED_REVIEWS)
     )
     reviews, logits = read_reviews(model, judged), model.logits(judged)
-    section.details |= {"reviews_judged": len(judged), "reviews_timed": len(timed), "words": list(DELETED)}
+    section.details |= {"reviews_judged": len(judged), "reviews_timed": len(timed_texts), "words": list(DELETED)}
     for way, ranking in rankings(model, judged, reviews, logits).items():
         falls = falls_in_probability(model, reviews, logits, ranking)
         for count, fall in zip(DELETED, falls, strict=True):
@@ -175,16 +189,13 @@ def measure(material: Material, options: Options) -> Section:
         section.add(f"{way}, mean fall", "", [float(np.mean(falls))])
         material.console.say(f"explanations: {way}: mean fall {np.mean(falls):.4f}")
     section.add("share of the logit not accounted for", "", [share_not_accounted_for(model, judged, reviews, logits)])
-    explainer = Explainer(model)
-    explained_per_second(model, explainer, timed)  # to warm up
-    rates = [
-        (explained_per_second(model, explainer, timed), scored_per_second(model, timed))
-        for _ in range(options.repeats_of_slow)
-    ]
-    for name, values in zip(("explained", "scored"), zip(*rates, strict=True), strict=True):
-        section.add(f"{name}, reviews/s", "reviews/s", values)
+    add_speed(section, model, timed_texts, options.repeats_of_slow)
     for other, goal in ((OCCLUSION, Goal(">=", 0.95)), (CHANCE, Goal(">=", 10.0))):
         section.find(f"deletion test: {OURS} / {other}", f"{OURS}, mean fall", f"{other}, mean fall", goal)
     section.find("explanations", "explained, reviews/s", goal=Goal(">=", 300.0))
-    section.find("scoring / explaining", "scored, reviews/s", "explained, reviews/s")
+    section.find(
+        "CPU time: explaining / scoring",
+        "scored, reviews a second of one core",
+        "explained, reviews a second of one core",
+    )
     return section
