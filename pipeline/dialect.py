@@ -26,7 +26,7 @@ DELIMITERS = (",", ";", "\t", "|")
 NO_DELIMITER = "\udead"  # reads a line as one field: stands in no decoded text
 MASKED_RETURN = "\ude0d"  # a carriage return that ends no line, hidden from the CSV parser
 SAMPLE_ROWS = 1000
-_FITTING_WITHOUT_HEADER = 0.8  # commas of prose are no delimiters
+_FITTING_WITHOUT_HEADER = 0.6  # commas of prose are no delimiters
 
 _DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 _BYTE_ORDER_MARKS = (
@@ -42,6 +42,7 @@ _OTHER_SCRIPTS = [
     *("cp1250", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256", "cp1252"),
 ]
 _DENSE = 0.2
+_FIRST_BYTES = 12
 
 _UNDECODABLE = "sentiment.undecodable"
 _MARK = re.compile("[\udc00-\uddff]")
@@ -118,14 +119,19 @@ def check_delimiter(delimiter: str) -> str:
 
 
 def _guess_wide_encoding(head: bytes) -> str | None:
-    """Return UTF-16's byte order where every other byte is (mostly) NUL, as in Latin text without a mark."""
+    """Return UTF-16's byte order where every other byte is (mostly) NUL, as in Latin text without a mark.
+
+    So it must be from the start: NUL may stand in the values of other files too.
+    """
     if len(head) < 4:
         return None
-    even, odd = (head[offset::2].count(0) / len(head[offset::2]) for offset in (0, 1))
-    if odd > 0.4 and even < 0.05:
-        return "utf-16-le"
-    if even > 0.4 and odd < 0.05:
-        return "utf-16-be"
+    for offset, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if all(
+            part[offset::2].count(0) > 0.4 * len(part[offset::2])
+            and part[1 - offset :: 2].count(0) < 0.05 * len(part[1 - offset :: 2])
+            for part in (head, head[:_FIRST_BYTES])
+        ):
+            return name
     return None
 
 
@@ -306,7 +312,7 @@ def _choose_delimiter(lines: list[str], complete: bool, text_column: str | None,
 
     A delimiter must occur in the header, the cleanest line of a file; one with which the header holds the wanted text
     column goes before the others, then the wider header, then the order of :data:`DELIMITERS`. Where there is no
-    header, the width that most rows have stands for it, and all but a few rows must have it.
+    header, the width that most rows have stands for it, and well over half of the rows must have it.
     """
     ranks = {}
     for delimiter in DELIMITERS:

@@ -93,30 +93,37 @@ class FoldedClassifier:
         settings: of the network.
         threads: of each call.
         eight_bits: whether the recurrent product is rounded to eight bits.
+
+    Attributes:
+        kernels: as given.
+        weights: of each layer, of each direction.
+        gates_of_word: of each direction (V, 3H), stored numbers: the input's share of the gates of every word.
+        attention: of the pooling; None where it has none.
+        output: weights of the output layer, float64, (P,).
     """
 
     def __init__(
         self, kernels: Kernels, weights: Mapping[str, Array], settings: ModelSettings, *, threads: int, eight_bits: bool
     ) -> None:
         self.settings = settings
-        self._kernels = kernels
+        self.kernels = kernels
         self._threads = threads
         self._eight_bits = eight_bits
         sums = kernels.kind.sums
         names = ("forward_gru", "backward_gru") if settings.bidirectional else ("forward_gru",)
-        self._weights = [
+        self.weights = [
             [direction_weights(weights, layer, name, sums) for name in names] for layer in range(settings.layers)
         ]
         table = np.ascontiguousarray(weights["embedding.weight"], dtype=sums)  # (V, E)
-        self._gates_of_word = gates_of_words(kernels, table, self._weights[0], threads)
-        self._attention = None
+        self.gates_of_word = gates_of_words(kernels, table, self.weights[0], threads)
+        self.attention = None
         if "attention" in settings.pooling:
-            self._attention = AttentionWeights(
+            self.attention = AttentionWeights(
                 np.ascontiguousarray(weights["pooled.attention.0.weight"], dtype=sums),
                 np.ascontiguousarray(weights["pooled.attention.0.bias"], dtype=sums),
                 np.ascontiguousarray(weights["pooled.attention.2.weight"], dtype=sums).ravel(),
             )
-        self._output = np.asarray(weights["output.weight"], dtype=np.float64).ravel()  # (P,)
+        self.output = np.asarray(weights["output.weight"], dtype=np.float64).ravel()  # (P,)
         self._output_bias = float(np.asarray(weights["output.bias"], dtype=np.float64)[0])
         self._of_thread = threading.local()  # activations: several threads may score at a time
 
@@ -124,12 +131,12 @@ class FoldedClassifier:
         if not hasattr(self._of_thread, "layers"):
             workspace = Workspace()
             self._of_thread.layers = [
-                CompiledGRU(self._kernels, weights, workspace, f"layer {layer}", self._threads)
-                for layer, weights in enumerate(self._weights)
+                CompiledGRU(self.kernels, weights, workspace, f"layer {layer}", self._threads)
+                for layer, weights in enumerate(self.weights)
             ]
             for layer in self._of_thread.layers if self._eight_bits else ():
                 layer.use_bytes()
-            self._of_thread.pooling = CompiledPooling(self._kernels, self._attention, workspace, self._threads)
+            self._of_thread.pooling = CompiledPooling(self.kernels, self.attention, workspace, self._threads)
         return self._of_thread.layers, self._of_thread.pooling
 
     @classmethod
@@ -173,7 +180,7 @@ class FoldedClassifier:
     def _logits_of_batch(self, sequences: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
         batch = time_major(sequences)
         layers, pooling = self._layers()
-        states = layers[0].forward_folded(batch, self._gates_of_word)  # (N, S)
+        states = layers[0].forward_folded(batch, self.gates_of_word)  # (N, S)
         for layer in layers[1:]:
             states = layer.forward(batch, states, training=False)
         summaries = pooling.forward(batch, states, training=False)
@@ -183,5 +190,5 @@ class FoldedClassifier:
         pooled = np.concatenate([parts[name] for name in self.settings.pooling], axis=1)  # (B, P)
         logits = np.empty(len(sequences), dtype=np.float32)
         # Row by row: a matrix product would sum in another order for another number of rows.
-        logits[batch.order] = (pooled * self._output).sum(axis=1) + self._output_bias
+        logits[batch.order] = (pooled * self.output).sum(axis=1) + self._output_bias
         return logits

@@ -101,6 +101,7 @@ class SentimentModel:
         config: the content of ``config.json``.
         temperature: divides the logits before the sigmoid.
         threads: how many threads beside the calling one may run :meth:`probabilities_of` at a time.
+        network: turns token ids into logits.
         notice: what the user is to know of how fast it runs; empty where it runs as it should.
     """
 
@@ -112,7 +113,7 @@ class SentimentModel:
         settings = settings_of(config)
         reason = obstacle(settings)
         self.notice = f"{reason}; torch runs the network, slower" if reason else ""
-        self._network = network
+        self.network = network
         self._max_tokens = int(config["recipe"]["model"]["max_tokens"])
         self._forms = forms
         self._unknown_words = settings.unknown_words
@@ -172,7 +173,7 @@ class SentimentModel:
         self, sequences: Encoded, on_batch: Callable[[int], None] | None = None
     ) -> NDArray[np.float64]:
         """Return the calibrated probabilities of encoded texts, float64, (N,); may run in several threads at a time."""
-        return sigmoid(self._network.logits(sequences, on_batch), self.temperature)
+        return sigmoid(self.network.logits(sequences, on_batch), self.temperature)
 
     def logits_of(self, sequences: Encoded) -> NDArray[np.float32]:
         """Return the uncalibrated logits of token ids, float32, (N,), cut to head and tail where the recipe says so."""
@@ -195,7 +196,7 @@ class SentimentModel:
         self, windows: Iterator[Encoded], on_batch: Callable[[int], None] | None
     ) -> NDArray[np.float32]:
         def work(sequences: Encoded, check: StopCheck) -> NDArray[np.float32]:
-            return self._network.logits(sequences, check)
+            return self.network.logits(sequences, check)
 
         logits = [np.empty(0, dtype=np.float32)]
         with closing(

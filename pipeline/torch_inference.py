@@ -54,11 +54,16 @@ def compute_logits(
 
 
 class TorchClassifier:
-    """The network for scoring, on the best device; the same interface as :class:`pipeline.folded.FoldedClassifier`."""
+    """The network for scoring, on the best device; the same interface as :class:`pipeline.folded.FoldedClassifier`.
+
+    Attributes:
+        classifier: the module, in evaluation mode.
+        device: where it lies.
+    """
 
     def __init__(self, classifier: SentimentClassifier, device: torch.device) -> None:
-        self._classifier = classifier.to(device).eval()
-        self._device = device
+        self.classifier = classifier.to(device).eval()
+        self.device = device
 
     @classmethod
     def from_weights(cls, weights: Mapping[str, NDArray[Any]], settings: ModelSettings) -> TorchClassifier:
@@ -72,4 +77,4 @@ class TorchClassifier:
         self, sequences: Sequence[NDArray[np.int32]], on_batch: Callable[[int], None] | None = None
     ) -> NDArray[np.float32]:
         """Return the logits of reviews, float32, (N,), in the order given."""
-        return compute_logits(self._classifier, sequences, self._device, on_batch)
+        return compute_logits(self.classifier, sequences, self.device, on_batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import gzip
 import io
@@ -169,6 +170,23 @@ def test_columns_of_json_keep_digits_and_nulls(json_lines: Path, tmp_path: Path)
     assert lines[0].startswith('{"id": 1.10, "review": "a fine film", ')
     assert lines[1].startswith('{"id": 12345678901234567890123, "review": null, ')
     assert lines[3].startswith('{"predicted_sentiment": null')
+
+
+def test_columns_of_json_that_python_cannot_parse(tmp_path: Path) -> None:
+    long, deep = "9" * 5000, "[" * 3000 + "]" * 3000
+    (tmp_path / "in.jsonl").write_text(f'{{"review": "good", "long": {long}, "deep": {deep}, "x": 1}}\n')
+    score(tmp_path / "in.jsonl", tmp_path / "out.jsonl", columns=("long", "deep"))
+    assert (tmp_path / "out.jsonl").read_text().startswith(f'{{"long": {long}, "deep": {deep}, "predicted_')
+
+
+def test_rejects_of_files_in_several_encodings_keep_their_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("id,review\n1,café go\udcffod\n".encode("utf-8", "surrogateescape"))
+    (tmp_path / "b.csv").write_bytes(b"id,review\n2,caf\xe9 b\x81d\n")
+    paths = [str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]
+    score_table(paths, str(tmp_path / "out.csv"), HashModel(threads=0), Console(quiet=True))
+    lines = (tmp_path / "out.csv.rejects.jsonl").read_text().splitlines()
+    kept = [base64.b64decode(json.loads(line)["base64"]["1"]) for line in lines]
+    assert kept == ["café go\udcffod".encode("utf-8", "surrogateescape"), b"caf\xe9 b\x81d"]
 
 
 def test_a_column_that_is_not_there(source: Path, tmp_path: Path) -> None:

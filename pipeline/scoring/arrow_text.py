@@ -140,17 +140,17 @@ def _extension_texts(column: pa.Array) -> list[str]:
 
 
 def _nested(column: pa.Array) -> list[str]:
-    return [_json_of(column[place]) for place in range(len(column))]
+    valid = column.is_valid().to_pylist()
+    return [_json_of(column, place) if present else "" for place, present in enumerate(valid)]
 
 
-def _json_of(scalar: pa.Scalar) -> str:
-    if not scalar.is_valid:
-        return ""
+def _json_of(column: pa.Array, place: int) -> str:
     try:
-        value = scalar.as_py()
-        return RawValue(json.dumps(value, ensure_ascii=False, default=_plain))
-    except (ValueError, TypeError, RecursionError, pa.ArrowException):  # ValueError: bytes that are no UTF-8 as well
-        return str(scalar)
+        return RawValue(json.dumps(column[place].as_py(), ensure_ascii=False, default=_plain))
+    except (ValueError, TypeError, ArithmeticError, RecursionError, pa.ArrowException):
+        # What Python has no value for: a text that is no UTF-8, a time beyond its years or finer than its microseconds.
+        shown: str = column.slice(place, 1).to_string(skip_new_lines=True)
+        return shown.strip().removeprefix("[").removesuffix("]")
 
 
 def _plain(value: Any) -> Any:

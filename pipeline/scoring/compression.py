@@ -15,6 +15,7 @@ from pipeline.scoring.input_bytes import DamagedInputError, SteadyBytes
 GZIP, ZSTANDARD = "gzip", "Zstandard"
 SUFFIXES = {".gz": GZIP, ".gzip": GZIP, ".zst": ZSTANDARD, ".zstd": ZSTANDARD}
 _FIRST_BYTES = {b"\x1f\x8b": GZIP, b"\x28\xb5\x2f\xfd": ZSTANDARD}
+_SKIPPABLE_FRAME = b"\x2a\x4d\x18"  # after a byte 0x50 to 0x5f; parallel packers write one first
 _PACKED_BYTES = 1 << 16  # read at a time
 _LAST_BYTES_AT_RISK = 512  # of Zstandard; pyarrow gives nothing of a call that fails
 _REMEDY = "get the file again, or unpack what can be saved and score that"
@@ -22,6 +23,8 @@ _REMEDY = "get the file again, or unpack what can be saved and score that"
 
 def compression_of(head: bytes) -> str | None:
     """Return how bytes are packed, by the first four of them; None where they are not."""
+    if head[1:4] == _SKIPPABLE_FRAME and head[0] >> 4 == 5:
+        return ZSTANDARD
     return next((kind for magic, kind in _FIRST_BYTES.items() if head.startswith(magic)), None)
 
 

@@ -244,7 +244,8 @@ class CsvTable:
                 self.bytes_replaced += count
                 original = original or fields
             fields = [replace_marks(value) for value in fields]
-        return Row(self.rows_read, line, fields, problems, original, characters=sum(map(len, fields)))
+        characters = sum(map(len, fields))
+        return Row(self.rows_read, line, fields, problems, original, characters=characters, encoding=self.text.encoding)
 
     def _new_reader(self, strict: bool) -> Iterator[list[str]]:
         return csv.reader(self._lines, delimiter=self.dialect.reading_delimiter, strict=strict)
@@ -326,6 +327,8 @@ class CsvTable:
 
 def looks_like_a_row(header: Sequence[str]) -> bool:
     """Return whether the names of columns look like values: a number, or a text of many words, is among them."""
+    if list(header) == [str(number) for number in range(len(header))]:
+        return False  # as programs number columns without names
     return any(_NUMBER.fullmatch(name) or len(name.split()) >= _WORDS_OF_PROSE for name in header)
 
 

@@ -95,7 +95,7 @@ class Explainer:
 
 def token_pushes_of(model: SentimentModel) -> TokenPushes:
     """Return what gives the pushes of tokens: the kernels where they score, else torch."""
-    network = model._network
+    network = model.network
     if isinstance(network, FoldedClassifier):
         return CompiledTokenPushes(network)
     from pipeline.scoring.torch_gradients import TorchTokenPushes

@@ -200,7 +200,6 @@ class _Inputs:
         from pipeline.scoring.parquet_table import ParquetTable
 
         if stream.seekable():
-            stream.seek(0)
             table = ParquetTable(stream, name)
         else:
             table = ParquetTable(held.enter_context(spooled(stream, name)), name)

@@ -95,9 +95,9 @@ class CompiledTokenPushes:
 
     def __init__(self, network: FoldedClassifier) -> None:
         self._network = network
-        self._kernels = network._kernels
+        self._kernels = network.kernels
         self._gates_of_unknown = [
-            widened_view(self._kernels, table[UNKNOWN_ID : UNKNOWN_ID + 1]) for table in network._gates_of_word
+            widened_view(self._kernels, table[UNKNOWN_ID : UNKNOWN_ID + 1]) for table in network.gates_of_word
         ]  # (1, 3H) each
         self._of_thread = threading.local()
 
@@ -127,16 +127,16 @@ class CompiledTokenPushes:
     def _pushes_of_batch(self, batch: TimeMajorBatch, workspace: Workspace) -> NDArray[np.float32]:
         """Return the pushes of a batch's tokens, float32, (N,), laid out as the batch is."""
         network, kernels = self._network, self._kernels
-        first = FirstLayer(kernels, network._weights[0], workspace, "first layer", threads=1)
+        first = FirstLayer(kernels, network.weights[0], workspace, "first layer", threads=1)
         further = [
             CompiledGRU(kernels, weights, workspace, f"layer {index}", threads=1)
-            for index, weights in enumerate(network._weights[1:], start=1)
+            for index, weights in enumerate(network.weights[1:], start=1)
         ]
-        pooling = CompiledPooling(kernels, network._attention, workspace, threads=1)
+        pooling = CompiledPooling(kernels, network.attention, workspace, threads=1)
         seen = seen_words(batch.token_ids)
         differences = [
             widened_view(kernels, table[seen.token_ids]) - unknown
-            for table, unknown in zip(network._gates_of_word, self._gates_of_unknown, strict=True)
+            for table, unknown in zip(network.gates_of_word, self._gates_of_unknown, strict=True)
         ]  # (U, 3H) each
         in_kernel_order = [np.roll(difference, first.hidden, axis=1) for difference in differences]  # n, r, z
         pushes = np.zeros(len(seen.rows), dtype=np.float32)
@@ -161,7 +161,7 @@ class CompiledTokenPushes:
         """Return the gradients of the last layer's states, (N, S), each of its own review's logit."""
         names, size = self._network.settings.pooling, states.shape[1]
         pooling.forward(batch, states, training=True)
-        output = self._network._output.astype(self._kernels.kind.sums)  # (P,)
+        output = self._network.output.astype(self._kernels.kind.sums)  # (P,)
         parts = {name: output[place * size : (place + 1) * size] for place, name in enumerate(names)}
         shape = (len(batch.lengths), size)
         zeros = np.zeros(size, dtype=output.dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from pipeline.scoring.json_object import written_values
 from pipeline.scoring.output_format import OutputColumns
 from pipeline.scoring.rows import RawValue, Row
 
@@ -48,14 +49,13 @@ class JsonLinesEncoder:
         if isinstance(row.native, str):
             if self._all_columns:
                 return row.native.strip()[1:-1].strip()
-            present = json.loads(row.native)
-            kept = [place for place in self._kept if self._names[place] in present]
-            nulls = {place for place in kept if present[self._names[place]] is None}
-        else:
-            kept, nulls = self._kept, set()
-        return ", ".join(
-            f"{self._keys[place]}: {'null' if place in nulls else _json_text(row.fields[place])}" for place in kept
-        )
+            written = written_values(row.native)
+            return ", ".join(
+                f"{self._keys[place]}: {written[name]}"
+                for place in self._kept
+                if (name := self._names[place]) in written
+            )
+        return ", ".join(f"{self._keys[place]}: {_json_text(row.fields[place])}" for place in self._kept)
 
 
 def _json_text(value: str) -> str:

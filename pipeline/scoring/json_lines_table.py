@@ -139,7 +139,9 @@ class JsonLinesTable:
             problems.insert(0, Problem("not a JSON object", str(error)))
             native = None
         kept = [original] if problems else None
-        return Row(self.rows_read, line, fields, problems, kept, native, characters=2 * len(text))
+        return Row(
+            self.rows_read, line, fields, problems, kept, native, characters=2 * len(text), encoding=self.text.encoding
+        )
 
     def _fill(self, fields: list[str], text: str, problems: list[Problem]) -> None:
         """Put an object's values where they belong; note what does not fit."""

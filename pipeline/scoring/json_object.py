@@ -59,6 +59,15 @@ def parse_object(text: str) -> list[tuple[str, str]]:
     return [(key, _text_of(value)) for key, value in pairs]
 
 
+def written_values(text: str) -> dict[str, str]:
+    """Return each value of a JSON object as it is written there, by its key; the last one of a repeated key.
+
+    Args:
+        text: that :func:`parse_object` takes.
+    """
+    return {str(_DECODER.decode(key)): value for key, value in _raw_pairs(text)}
+
+
 def _text_of(value: object) -> str:
     if isinstance(value, str):
         return value

@@ -138,7 +138,7 @@ class ScoringLoop:
         self._output.write_rows(window.rows, cells, window.characters)
         for row in window.rows:
             if row.original is not None:
-                self._output.reject(reject_record(row, self._table.facts().encoding))
+                self._output.reject(reject_record(row))
         self._count(window, cells)
 
     def _count(self, window: Window, cells: Sequence[Sequence[str]]) -> None:

@@ -1,5 +1,7 @@
 """Streams of Parquet rows: a batch of a row group in memory at a time, values made into text only when asked for.
 
+Beside the batch, a page of each column is in memory; how long pages are is up to who wrote the file.
+
 A row's ``native`` is its record batch and its place there, so that an output in Parquet keeps every type. A text that
 is no UTF-8, which lax writers leave, is kept with its problem named, its bytes in the rejects file. Anything else that
 is damaged ends the file with one line; the rows before are good.
@@ -14,7 +16,7 @@ from typing import Any, overload
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.dialect import count_marks, replace_marks
+from pipeline.dialect import count_marks
 from pipeline.errors import SentimentError
 from pipeline.scoring.arrow_text import UNDECODABLE, bytes_of, is_text, texts_of
 from pipeline.scoring.input_bytes import DamagedInputError
@@ -23,7 +25,8 @@ from pipeline.scoring.table import InputFacts, Position
 
 BATCH_BYTES = 1 << 23
 """Of the values of a batch, as far as the file tells beforehand."""
-BATCH_ROWS = 1024
+BATCH_ROWS = 256
+"""Values that the file keeps once for many rows take their room for each of these."""
 _BUFFER_BYTES = 1 << 16  # of each column, read at a time
 _REMEDY = "get the file again, or write it anew"
 
@@ -100,7 +103,7 @@ class ParquetTable:
     def _rows_of(self, batch: pa.RecordBatch) -> Iterator[Row]:
         with self._one_line_errors():
             unsound = _unsound_texts(batch)
-        columns = _BatchTexts(batch, unsound)
+        columns = _BatchTexts(batch)
         characters = batch.nbytes // max(batch.num_rows, 1) + 1
         broken = {place for values in unsound.values() for place in values}
         for place in range(batch.num_rows):
@@ -137,21 +140,17 @@ class ParquetTable:
 class _BatchTexts:
     """The columns of a batch as text, each made when it is first asked for."""
 
-    __slots__ = ("_batch", "_texts", "_unsound", "width")
+    __slots__ = ("_batch", "_texts", "width")
 
-    def __init__(self, batch: pa.RecordBatch, unsound: dict[int, dict[int, str]]) -> None:
+    def __init__(self, batch: pa.RecordBatch) -> None:
         self.width: int = batch.num_columns
         self._batch = batch
-        self._unsound = unsound
         self._texts: list[list[str] | None] = [None] * self.width
 
     def column(self, index: int) -> list[str]:
         texts = self._texts[index]
         if texts is None:
-            texts = texts_of(self._batch.column(index))
-            for place, marked in self._unsound.get(index, {}).items():
-                texts[place] = replace_marks(marked)
-            self._texts[index] = texts
+            texts = self._texts[index] = texts_of(self._batch.column(index))
         return texts
 
 
@@ -178,9 +177,7 @@ class _RowTexts(Sequence[str]):
         """Return a field's text."""
         if isinstance(index, slice):
             return [self._columns.column(place)[self._place] for place in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        return self._columns.column(index % len(self))[self._place]
+        return self._columns.column(index)[self._place]
 
 
 def _unsound_texts(batch: pa.RecordBatch) -> dict[int, dict[int, str]]:

@@ -46,6 +46,7 @@ class Row:
         original: all fields as they stood, where ``fields`` cannot hold them; undecodable bytes still marked.
         native: the row as its format has it, for an output of the same format; None of CSV.
         characters: of all fields together, as far as memory goes; 0 where they are still to be counted.
+        encoding: of the file, where ``original`` marks undecodable bytes.
     """
 
     number: int
@@ -55,14 +56,14 @@ class Row:
     original: Sequence[str] | None = None
     native: Any = None
     characters: int = 0
+    encoding: str = "utf-8"
 
 
-def reject_record(row: Row, encoding: str) -> dict[str, Any]:
+def reject_record(row: Row) -> dict[str, Any]:
     """Return what a row held that its output cannot: all fields, and the bytes of those that could not be decoded.
 
     Args:
         row: a row whose ``original`` is set.
-        encoding: of the file it came from.
 
     Returns:
         ``row``, ``line``, ``problems``, ``fields`` and, where bytes were replaced, ``base64``: the original bytes by
@@ -75,7 +76,7 @@ def reject_record(row: Row, encoding: str) -> dict[str, Any]:
         "problems": [str(problem) for problem in row.problems],
         "fields": [replace_marks(value) for value in fields],
     }
-    marked = {str(i): original_bytes(value, encoding) for i, value in enumerate(fields) if count_marks(value)}
+    marked = {str(i): original_bytes(value, row.encoding) for i, value in enumerate(fields) if count_marks(value)}
     if marked:
         record["base64"] = marked
     return record

@@ -44,6 +44,6 @@ def _refuse_equal_names(columns: OutputColumns, target: str) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise SentimentError(
-            f"{target}: JSON lines cannot hold two columns called {twice!r}; rename one, choose with --columns, or write "
-            "CSV"
+            f"{target}: JSON lines cannot hold two columns called {twice!r}; rename one, choose with --columns, or "
+            "write CSV"
         )

@@ -25,8 +25,8 @@ class TorchTokenPushes:
     """
 
     def __init__(self, network: TorchClassifier) -> None:
-        self._classifier = network._classifier
-        self._device = network._device
+        self._classifier = network.classifier
+        self._device = network.device
 
     def __call__(self, sequences: Sequence[NDArray[np.int32]], check: Callable[[int], None] | None = None) -> Pushes:
         """Return the pushes of each text's tokens; see :class:`pipeline.scoring.integrated_gradients.TokenPushes`."""
