@@ -407,7 +407,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Comman
     "generate": ("let a pretrained language model write reviews", add_generate_command, run_generate),
     "train": ("train a GRU by a recipe", add_train_command, run_train),
     "evaluate": ("measure a model and write the report", add_evaluate_command, run_evaluate),
-    "score": ("append predictions to a CSV of reviews", add_score_command, run_score),
+    "score": ("append predictions to a table of reviews: CSV, JSON lines or Parquet", add_score_command, run_score),
     "probe": ("score a model on our own negations, contrasts, short texts", add_probe_command, run_probe),
     "ladder": ("compare all evaluated models: accuracy, cost, speed", add_ladder_command, run_ladder),
     "bundle": ("write a compact copy of a model, for the package to carry", add_bundle_command, run_bundle),

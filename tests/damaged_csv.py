@@ -145,7 +145,7 @@ def unpacked_as_far_as_possible(packed: bytes, kind: str) -> tuple[bytes, bool]:
         except (OSError, pa.ArrowException):
             return b"".join(pieces), False
         return b"".join(pieces), True
-    while packed.strip(b"\0"):
+    while packed:
         member = zlib.decompressobj(31)
         for place in range(len(packed)):
             try:
@@ -153,7 +153,7 @@ def unpacked_as_far_as_possible(packed: bytes, kind: str) -> tuple[bytes, bool]:
             except zlib.error:
                 return b"".join(pieces), False
             if member.eof:
-                packed = packed[place + 1 :]
+                packed = packed[place + 1 :].lstrip(b"\0")  # zeros may fill the room between two members
                 break
         else:
             return b"".join(pieces), False

@@ -260,3 +260,38 @@ def test_what_utf8_cannot_hold_is_replaced_in_parquet(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes("id,review\n1,a fine \ud800 film\n".encode("utf-7", "surrogatepass"))
     score(tmp_path / "in.csv", tmp_path / "out.parquet", encoding="utf-7")
     assert pq.read_table(tmp_path / "out.parquet")["review"].to_pylist()[0] in ("a fine ? film", "a fine \ufffd film")
+
+
+def test_texts_of_parquet_that_are_no_utf8_do_not_spoil_the_file(tmp_path: Path) -> None:
+    offsets = pa.array([0, 4, 11, 11], pa.int32()).buffers()[1]
+    texts = pa.StringArray.from_buffers(3, offsets, pa.py_buffer(b"goodna\xffive!"))
+    table = pa.table({"review": texts, "id": [1, 2, None]})
+    pq.write_table(table, tmp_path / "in.parquet")
+    score(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    written = pq.read_table(tmp_path / "out.parquet")
+    written.validate(full=True)
+    assert written["review"].to_pylist() == ["good", "na\ufffdive!", ""]
+    assert written["id"].to_pylist() == [1, 2, None]
+    assert written["score_error"].to_pylist() == [None, "undecodable bytes: 1 replaced", "blank text"]
+
+
+def test_a_later_key_called_like_a_new_column_stands_in_the_rejects_alone(tmp_path: Path) -> None:
+    lines = ['{"review": "good"}'] * 1200 + ['{"review": "bad", "score_error": "mine", "x": 1.0}']
+    (tmp_path / "in.jsonl").write_text("\n".join(lines))
+    score(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    last = (tmp_path / "out.jsonl").read_text().splitlines()[-1]
+    assert last.count("score_error") == 1
+    assert '"x": 1.0' in last
+    assert json.loads(last)["score_error"].startswith("surplus fields: ")
+    assert json.loads((tmp_path / "out.jsonl.rejects.jsonl").read_text())["fields"] == [lines[-1]]
+
+
+def test_a_stray_quote_is_noted_and_kept_as_written(tmp_path: Path) -> None:
+    line = '1,"She said \\"no\\" twice"'
+    (tmp_path / "in.csv").write_text(f"id,review\n{line}\n2,good\n")
+    score(tmp_path / "in.csv", tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert rows[0]["score_error"] == "stray quote: text follows a closing quote"
+    assert rows[1]["score_error"] == ""
+    assert json.loads((tmp_path / "out.csv.rejects.jsonl").read_text())["fields"] == [line]

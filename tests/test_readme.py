@@ -98,7 +98,7 @@ def test_the_rates_of_speed_are_the_benchmarks() -> None:
 
 def test_every_file_of_the_tree_exists() -> None:
     for name in re.findall(r"\b(\w+\.py)\b", README):
-        assert list(ROOT.glob(f"pipeline/{name}")) + list(ROOT.glob(f"tests/{name}")), name
+        assert list(ROOT.glob(f"pipeline/**/{name}")) + list(ROOT.glob(f"tests/{name}")), name
 
 
 def test_every_link_leads_somewhere() -> None:

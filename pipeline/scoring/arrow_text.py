@@ -21,7 +21,7 @@ from pipeline.scoring.rows import RawValue
 
 UNDECODABLE = "sentiment.undecodable"  # of pipeline.dialect: marks bytes that are no UTF-8
 _OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})$")
-_ZEROS_AT_END = re.compile(r"\.?0*(?=$|[+-][0-9]{4}$)")
+_ZEROS_AT_END = re.compile(r"\.?0*(?=Z?$|[+-][0-9]{4}$)")
 
 
 def texts_of(column: pa.Array) -> list[str]:

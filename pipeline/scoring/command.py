@@ -29,7 +29,8 @@ def add_score_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        help="file to write: .csv, .jsonl or .parquet, .csv.gz, .csv.zst ..., or - for standard output",
+        help="file to write: .csv, .jsonl or .parquet, .csv.gz, .csv.zst ..., or - for standard output; with "
+        "--engine ray a folder",
     )
     parser.add_argument("--text", action="append", metavar="TEXT", help="score this text and show what mattered in it")
     parser.add_argument("--model", help="model folder or name (default: the last one trained here, or the bundled one)")
@@ -63,12 +64,18 @@ def add_score_command(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="rows scored together (256); memory grows with it",
     )
+    group.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray: many files into a folder of shards, on all cores of this machine or of a Ray cluster (local)",
+    )
+    group.add_argument("--workers", type=positive_number, metavar="N", help="of --engine ray (one for each core)")
+    group.add_argument("--ray-address", metavar="ADDRESS", help="of a running Ray cluster, such as ray://head:10001")
 
 
 def run_score(arguments: argparse.Namespace, console: Console) -> None:
     """Score a table of reviews, or the texts of the command line."""
-    from pipeline.scoring.inputs import expand_inputs
-
     if arguments.text:
         _try_texts(arguments, console)
         return
@@ -77,9 +84,26 @@ def run_score(arguments: argparse.Namespace, console: Console) -> None:
     if arguments.output is None:
         raise UsageError("no output; name one with -o, or -o - for standard output")
     options = options_of(arguments)
-    paths = expand_inputs(arguments.inputs)
+    if arguments.engine == "ray":
+        from pipeline.scoring.ray_job import score_with_ray
+
+        folder = _model_folder(arguments, console)
+        score_with_ray(
+            arguments.inputs,
+            arguments.output,
+            folder,
+            console,
+            options,
+            workers=arguments.workers,
+            address=arguments.ray_address,
+        )
+        return
+    if arguments.workers is not None or arguments.ray_address is not None:
+        raise UsageError("--workers and --ray-address go with --engine ray")
+    from pipeline.scoring.inputs import expand_inputs
     from pipeline.scoring.score import score_table
 
+    paths = expand_inputs(arguments.inputs)
     score_table(paths, arguments.output, _load_model(arguments, console), console, options)
 
 
@@ -115,12 +139,18 @@ def _listed(names: str) -> list[str]:
     return [name.strip() for name in next(csv.reader([names], skipinitialspace=True), [])]
 
 
-def _load_model(arguments: argparse.Namespace, console: Console) -> SentimentModel:
-    from pipeline.inference import SentimentModel, find_model, shown
+def _model_folder(arguments: argparse.Namespace, console: Console) -> Path:
+    from pipeline.inference import find_model, shown
 
     folder: Path = find_model(arguments.data_dir / "models", arguments.model, or_bundled=True)
     console.say(f"score: model {shown(folder)}")
-    model = SentimentModel.load(folder)
+    return folder
+
+
+def _load_model(arguments: argparse.Namespace, console: Console) -> SentimentModel:
+    from pipeline.inference import SentimentModel
+
+    model = SentimentModel.load(_model_folder(arguments, console))
     if model.notice:
         console.say(f"score: {model.notice}")
     return model

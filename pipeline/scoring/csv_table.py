@@ -11,6 +11,8 @@ problems named, and never takes the rows after it along. What happens to a broke
   character, the row ends with its line and reading goes on with the next; otherwise (a file cut short) the field keeps
   all that follows. A quoted field of more than 64 Mi characters counts as unterminated, and each such quote halves that
   bound (down to 64 Ki), so that a file full of them is still read in linear time and bounded memory;
+- **stray quote**: text follows a closing quote; the field loses its first pair of quotes, as ``csv`` reads it, and the
+  row as written goes to the rejects file;
 - **blank lines** are no rows, but in a file of one column those before the last value are: an empty cell looks so.
 
 Carriage returns in a file whose header ends in LF or CRLF end no row, unless the row only fits when they do.
@@ -168,6 +170,7 @@ class CsvTable:
         for _ in range(self.dialect.skipped_lines):
             next(self._lines)
         self._reader = self._new_reader(strict=True)
+        self._written: list[str] | None = None  # the row as it is written, where its fields do not say
         self.header: list[str] = []
         self.header = self._read_header() if has_header else self._numbered_columns(sample, complete)
         self.hint = ""
@@ -230,10 +233,10 @@ class CsvTable:
     def _row(self, fields: list[str], problem: Problem | None, line: int) -> Row:
         self.rows_read += 1
         problems = [] if problem is None else [problem]
-        original = None
+        original, self._written = self._written, None
         if len(fields) > self.width:
             problems.append(Problem("surplus fields", f"{len(fields)} instead of {self.width}"))
-            original, fields = fields, fields[: self.width]
+            original, fields = original or fields, fields[: self.width]
         elif len(fields) < self.width:
             problems.append(Problem("too few fields", f"{len(fields)} instead of {self.width}"))
             fields = fields + [""] * (self.width - len(fields))
@@ -253,6 +256,7 @@ class CsvTable:
     def _next_fields(self) -> tuple[list[str], Problem | None] | None:
         """Return the next row's fields (none of a blank line) and what was wrong with its quotes; None at the end."""
         self._lines.begin_row()
+        self._written = None
         try:
             fields, problem = next(self._reader), None
         except StopIteration:
@@ -276,7 +280,9 @@ class CsvTable:
         self._lines.take_back(self._lines.row)
         self._lines.begin_row()
         try:
-            return next(self._new_reader(strict=False)), None
+            fields = next(self._new_reader(strict=False))
+            self._written = ["".join(self._lines.row).rstrip("\r\n").replace(MASKED_RETURN, "\r")]
+            return fields, Problem("stray quote", "text follows a closing quote")
         except _OpenQuoteError as error:
             return self._repair_open_quote(error.at_end)
 

@@ -28,6 +28,7 @@ class JsonLinesEncoder:
         self._names = columns.header
         self._kept = list(columns.places())
         self._keys = {place: _json_text(columns.header[place]) for place in self._kept}
+        self._appended_names = frozenset(columns.appended)
         self._appended = [_json_text(name) for name in columns.appended]
 
     def header(self, names: Sequence[str]) -> bytes:

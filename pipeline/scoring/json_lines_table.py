@@ -160,7 +160,7 @@ class JsonLinesTable:
         if surplus:
             problems.append(Problem("surplus fields", f"{_shown(surplus)}, which the first lines lacked"))
         if twice:
-            problems.append(Problem("repeated key", f"{_shown(twice)}; the last value counts"))
+            problems.append(Problem("repeated key", f"{_shown(twice)}, whose last value counts"))
         if _SURROGATE_ESCAPE.search(text):
             count = _replace_surrogates(fields)
             if count:

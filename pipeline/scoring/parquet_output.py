@@ -117,8 +117,10 @@ class ParquetParts:
             together = list(of_batch)
             batch, first = together[0].native
             slices.append(batch.slice(first, len(together)))
+        is_broken = any(row.original is not None for row in rows)
         for field, place in zip(self._schema, self._places, strict=False):
-            yield pa.chunked_array([part.column(place) for part in slices], type=field.type)
+            column = pa.chunked_array([part.column(place) for part in slices], type=field.type)
+            yield _sound_texts(column, [row.fields[place] for row in rows]) if is_broken else column
 
     def flush(self) -> None:
         """Write what was taken since the last flush as a part, and bring it to the disk."""
@@ -197,6 +199,20 @@ class ParquetParts:
 
     def _part_path(self, place: int) -> Path:
         return self.partial / f"part-{place:06d}.parquet"
+
+
+def _sound_texts(column: pa.ChunkedArray, texts: Sequence[str]) -> pa.ChunkedArray:
+    """Return a column of texts as they were read: bytes that are no UTF-8 would make the whole file unreadable.
+
+    Args:
+        column: any column.
+        texts: its values as text.
+    """
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+        return column
+    there = column.is_valid().to_pylist()
+    return _strings([text if is_there else None for text, is_there in zip(texts, there, strict=True)]).cast(column.type)
 
 
 def _strings(values: list[str | None]) -> pa.Array:

@@ -92,19 +92,20 @@ def measure(arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
     rows = write_inputs(arguments.data_dir / "corpus", work / "in", arguments.files, arguments.copies)
     alone: list[float] = []
     on_ray: dict[int, list[dict[str, float]]] = {workers: [] for workers in arguments.workers}
-    before, started = processor_seconds(), time.perf_counter()
+    others: list[float | None] = []
     for repeat in range(arguments.repeats):
+        before = processor_seconds()
         alone.append(seconds_without_ray(work / "in", work, model))
+        others.append(cores_used_by_others(before, alone[-1]))  # Ray's processes would count as others
         for workers, rounds in on_ray.items():
             rounds.append(seconds_on_ray(work / "in", work / f"out-{repeat}-{workers}", folder, workers, rows))
         print(f"scaling: round {repeat + 1} of {arguments.repeats} done", file=sys.stderr)
-    others = cores_used_by_others(before, time.perf_counter() - started)
     return {
         "model": model.name,
         "rows": rows,
         "files": arguments.files,
         "machine": machine_description(),
-        "cores_used_by_others": others,
+        "cores_used_by_others": [None if cores is None else round(cores, 2) for cores in others],
         "without_ray": summary_of(rows, alone, alone),
         "workers": {
             str(workers): summary_of(rows, [one["scoring"] for one in rounds], [one["whole"] for one in rounds])
@@ -136,6 +137,8 @@ def findings(result: dict[str, Any]) -> list[str]:
     for workers, rate in more:
         lines.append(f"efficiency from {first[0]} to {workers}: {rate / first[1] * first[0] / workers:.1%}")
     workers, rate = more[-1] if more else first
+    alone = result["without_ray"]["rows_per_second"]
+    lines.append(f"{workers} on Ray beside as many cores without it: {rate / alone / workers:.1%}")
     core_hours = BILLION / rate * workers / 3600
     lines.append(f"a billion such reviews: {core_hours:,.0f} core hours, {core_hours / 64:,.1f} h on 64 cores")
     return lines
