@@ -48,14 +48,13 @@ class JsonLinesEncoder:
     def _own_text(self, row: Row) -> str:
         """Return the row's own keys and values, without the braces."""
         if isinstance(row.native, str):
-            if self._all_columns:
+            # Keys that the first lines lacked may be called like the new ones; such a row is among the rejects too.
+            written = written_values(row.native) if row.original is not None or not self._all_columns else {}
+            if self._all_columns and self._appended_names.isdisjoint(written):
                 return row.native.strip()[1:-1].strip()
-            written = written_values(row.native)
-            return ", ".join(
-                f"{self._keys[place]}: {written[name]}"
-                for place in self._kept
-                if (name := self._names[place]) in written
-            )
+            wanted = written if self._all_columns else [self._names[place] for place in self._kept]
+            names = [name for name in wanted if name in written and name not in self._appended_names]
+            return ", ".join(f"{_json_text(name)}: {written[name]}" for name in names)
         return ", ".join(f"{self._keys[place]}: {_json_text(row.fields[place])}" for place in self._kept)
 
 
