@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.scoring import disk, outputs
+from pipeline.scoring.journal import Journal
 from pipeline.scoring.options import ScoreOptions
 from pipeline.scoring.score import score_table
 from pipeline.scoring.summary import ScoreSummary
@@ -255,6 +256,22 @@ def test_a_torn_line_of_the_journal_is_no_checkpoint(source: Path, tmp_path: Pat
     last = json.loads(lines[-1])["rows"]
     journal.write_bytes(b"".join(lines)[:-10])
     assert score(source, tmp_path / "out.csv").resumed_at == last - 4
+
+
+def test_ctrl_c_right_after_the_first_checkpoint_keeps_it(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = Journal.append
+
+    def interrupted_append(self: Journal, record: Mapping[str, Any]) -> None:
+        append(self, record)
+        if "rows" in record:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Journal, "append", interrupted_append)
+        score(source, tmp_path / "out.csv")
+    assert score(source, tmp_path / "out.csv").resumed_at == 4
 
 
 def test_what_a_crash_left_behind_the_last_checkpoint_is_cut_off(source: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from pipeline.console import Console
 from pipeline.scoring import windows as score_windows
@@ -270,6 +271,7 @@ def test_a_terminal_sees_how_far_it_is_and_how_long_it_takes(tmp_path: Path, mon
     (tmp_path / "in.csv").write_text("review\n" + "a film\n" * 40_000)
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(tqdm, "monitor_interval", 0)  # or its thread would outlive the test
     options = ScoreOptions(window_rows=100)
     score_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), HashModel(), Console(), options)
     drawn = [line for line in terminal.getvalue().split("\r") if line.startswith("scoring:")]

@@ -122,12 +122,18 @@ class Output:
         """Close everything, drop what no later run can use, and free the lock."""
         try:
             if self._has_begun and not self._is_committed:
-                if not self._kept_rows or isinstance(error, UnusableError):
+                if isinstance(error, UnusableError) or not self._has_checkpoint():
                     self._remove_all()
                 else:
                     self._close_all()
         finally:
             self._held.close()
+
+    def _has_checkpoint(self) -> bool:
+        """Whether there is something to go on from: the journal on the disk knows, whenever Ctrl-C came."""
+        if self.streamed or self._kept_rows:
+            return bool(self._kept_rows)
+        return self._identity is not None and Journal(self._path).last is not None
 
     @property
     def partial(self) -> str:
