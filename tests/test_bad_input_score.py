@@ -15,9 +15,9 @@ from pipeline.artifacts import exclusive
 from pipeline.console import Console
 from pipeline.errors import SentimentError, UsageError
 from pipeline.scoring.options import ScoreOptions
-from pipeline.scoring.outputs import Output
 from pipeline.scoring.rows import Row
 from pipeline.scoring.score import score_table
+from pipeline.scoring.text_sink import FileSink
 from tests.stub_models import StubModel
 
 
@@ -239,8 +239,8 @@ def test_an_interrupt_leaves_the_target(source: Path, target: Path) -> None:
 
 
 def test_rows_lost_in_the_program_are_noticed(source: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forgetful(self: Output, rows: Sequence[Row], cells: object, characters: int) -> None:
-        self.rows_written += len(rows) - 1
+    def forgetful(self: FileSink, rows: Sequence[Row], cells: object) -> None:
+        self.rows += len(rows) - 1
 
-    monkeypatch.setattr(Output, "write_rows", forgetful)
+    monkeypatch.setattr(FileSink, "write_rows", forgetful)
     refused(source, target, 1, "10 rows read but 9 written")

@@ -7,18 +7,24 @@ import csv
 import gzip
 import io
 import json
+import subprocess
+import sys
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 
 from pipeline.console import Console
 from pipeline.errors import SentimentError, UsageError
 from pipeline.scoring import outputs, parquet_output
+from pipeline.scoring.answers import answer
 from pipeline.scoring.options import ScoreOptions
 from pipeline.scoring.score import score_table
 from tests.stub_models import HashModel, probability_of
@@ -213,6 +219,114 @@ def test_uncertain_below_the_wanted_probability(source: Path, tmp_path: Path) ->
         assert (rows[2]["predicted_sentiment"] == "uncertain") == expected
         assert rows[2]["positive_probability"] == f"{probability:.6f}"
         assert rows[1]["predicted_sentiment"] == ""
+
+
+@pytest.mark.parametrize(
+    ("probability", "threshold", "least", "expected"),
+    [
+        (0.5, 0.5, None, "positive"),
+        (0.85, 0.9, 0.8, "uncertain"),
+        (0.3, 0.2, 0.7, "uncertain"),
+        (0.8, 0.5, 0.8, "positive"),
+        (0.2, 0.5, 0.8, "negative"),
+        (1.0, 1.0, 1.0, "positive"),
+    ],
+)
+def test_the_answer_s_own_probability_decides(
+    probability: float, threshold: float, least: float | None, expected: str
+) -> None:
+    assert answer(probability, threshold, least) == expected
+
+
+def test_the_answer_follows_from_the_probability_that_is_written(tmp_path: Path) -> None:
+    class Nearly(HashModel):
+        def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+            return np.full(len(texts), 0.4999996)
+
+    (tmp_path / "in.csv").write_text("review\na film\n")
+    score_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), Nearly(threads=0), Console(quiet=True))
+    assert (tmp_path / "out.csv").read_text().splitlines()[1] == "a film,positive,0.500000,"
+
+
+def test_a_scored_file_is_scored_again_where_its_answers_are_left_out(source: Path, tmp_path: Path) -> None:
+    score(source, tmp_path / "once.csv")
+    score(tmp_path / "once.csv", tmp_path / "twice.csv", columns=("id", "review"))
+    score(source, tmp_path / "direct.csv", columns=("id", "review"))
+    assert (tmp_path / "twice.csv").read_bytes() == (tmp_path / "direct.csv").read_bytes()
+
+
+def test_lists_of_extension_types_are_written(tmp_path: Path) -> None:
+    uuids = pa.array([b"0123456789abcdef"] * 2, pa.binary(16))
+    values = pa.ExtensionArray.from_storage(pa.uuid(), uuids)
+    table = pa.table({"review": ["good", "bad"], "ids": pa.ListArray.from_arrays([0, 1, 2], values)})
+    pq.write_table(table, tmp_path / "in.parquet")
+    score(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    assert pq.read_table(tmp_path / "out.parquet")["ids"].type == table["ids"].type
+
+
+def test_a_further_file_may_lack_values_that_the_first_must_have(tmp_path: Path) -> None:
+    for name, values, nullable in (("a", [1], False), ("b", [None], True)):
+        schema = pa.schema([pa.field("id", pa.int64(), nullable), pa.field("review", pa.string())])
+        pq.write_table(pa.table([values, ["good"]], schema=schema), tmp_path / f"{name}.parquet")
+    paths = [str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet")]
+    score_table(paths, str(tmp_path / "out.parquet"), HashModel(threads=0), Console(quiet=True))
+    assert pq.read_table(tmp_path / "out.parquet")["id"].to_pylist() == [1, None]
+
+
+def test_spark_s_list_of_columns_is_dropped(tmp_path: Path) -> None:
+    metadata = {"org.apache.spark.sql.parquet.row.metadata": "{}", "kept": "yes"}
+    pq.write_table(pa.table({"review": ["good"]}).replace_schema_metadata(metadata), tmp_path / "in.parquet")
+    score(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    assert pq.read_schema(tmp_path / "out.parquet").metadata == {b"kept": b"yes"}
+
+
+@pytest.mark.parametrize("beside", [".partial", ".partial.journal", ".rejects.jsonl", ".rejects.jsonl.partial"])
+@pytest.mark.parametrize("through_a_link", [False, True])
+def test_an_input_that_would_be_overwritten_is_refused(tmp_path: Path, beside: str, through_a_link: bool) -> None:
+    (tmp_path / "real").mkdir()
+    source = tmp_path / "real" / f"out.csv{beside}"
+    source.write_text("review\ngood\n" if "jsonl" not in beside else '{"review": "good"}\n')
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real" / "out.csv")
+    target = tmp_path / "link.csv" if through_a_link else tmp_path / "real" / "out.csv"
+    with pytest.raises(UsageError, match="would overwrite the input"):
+        score(source, target)
+    assert source.exists()
+
+
+def test_a_part_of_an_earlier_run_is_no_input_of_the_same_output(tmp_path: Path) -> None:
+    folder = tmp_path / "out.parquet.partial"
+    folder.mkdir()
+    pq.write_table(pa.table({"review": ["good"]}), folder / "part-000000.parquet")
+    with pytest.raises(UsageError, match="would overwrite the input"):
+        score(folder / "part-000000.parquet", tmp_path / "out.parquet")
+    assert (folder / "part-000000.parquet").exists()
+
+
+def test_names_that_cannot_be(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(SentimentError, match="its name is too long; 233 bytes"):
+        score(source, tmp_path / f"{'x' * 230}.csv")
+    score(source, tmp_path / f"{'x' * 229}.csv")
+    with pytest.raises(UsageError, match="no name of a file"):
+        score(source, tmp_path / "a\0b.csv")
+    (tmp_path / "circle.csv").symlink_to(tmp_path / "circle.csv")
+    with pytest.raises(SentimentError, match="circle"):
+        score(source, tmp_path / "circle.csv")
+
+
+def test_standard_output_by_name_is_written_where_it_stands(source: Path, tmp_path: Path) -> None:
+    program = f"""
+from pipeline.console import Console
+from pipeline.scoring.score import score_table
+from tests.stub_models import HashModel
+for name in ("/dev/stdout", "/dev/fd/1", "-"):
+    score_table({str(source)!r}, name, HashModel(), Console(quiet=True))
+"""
+    with (tmp_path / "log.csv").open("w") as log:
+        log.write("kept\n")
+        log.flush()
+        subprocess.run([sys.executable, "-c", program], stdout=log, check=True, cwd=Path(__file__).parents[1])
+    score(source, tmp_path / "out.csv")
+    assert (tmp_path / "log.csv").read_bytes() == b"kept\n" + 3 * (tmp_path / "out.csv").read_bytes()
 
 
 def test_without_a_header_there_is_none(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,12 @@ from numpy.typing import NDArray
 
 from pipeline.console import Console
 from pipeline.errors import SentimentError
-from pipeline.scoring import disk, outputs
+from pipeline.scoring import disk, growing_file, outputs, parquet_output
+from pipeline.scoring import score as score_module
+from pipeline.scoring.csv_table import CsvTable
 from pipeline.scoring.journal import Journal
 from pipeline.scoring.options import ScoreOptions
+from pipeline.scoring.rows import Row
 from pipeline.scoring.score import score_table
 from pipeline.scoring.summary import ScoreSummary
 from tests.faulty_disk import FaultyDisk, PowerCut
@@ -232,21 +236,164 @@ def test_other_options_start_over(source: Path, tmp_path: Path, capsys: pytest.C
     assert "the options changed since; starting over" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["out.csv", "out.csv.gz"])
+@pytest.mark.parametrize("name", ["out.csv", "out.csv.gz", "out.parquet"])
 @pytest.mark.parametrize("harm", ["cut", "overwritten", "gone"])
+@pytest.mark.parametrize("harmed", ["output", "rejects"])
 def test_a_partial_file_that_was_harmed_starts_over(
-    source: Path, tmp_path: Path, name: str, harm: str, expected: object
+    source: Path, tmp_path: Path, name: str, harm: str, harmed: str, expected: object
 ) -> None:
-    interrupted(source, tmp_path / name)
-    partial = tmp_path / f"{name}.partial"
+    with pytest.raises(KeyboardInterrupt):
+        score(source, tmp_path / name, StoppingModel(11, KeyboardInterrupt()))
+    partial = tmp_path / f"{name}.{'rejects.jsonl.' if harmed == 'rejects' else ''}partial"
+    if partial.is_dir():
+        partial = partial / "part-000001.parquet"
     if harm == "cut":
         os.truncate(partial, 20)
     elif harm == "overwritten":
         partial.write_bytes(b"x" * partial.stat().st_size)
     else:
         partial.unlink()
-    assert score(source, tmp_path / name).resumed_at == 0
+    with pytest.raises(KeyboardInterrupt):
+        score(source, tmp_path / name, StoppingModel(6, KeyboardInterrupt()))
+    assert score(source, tmp_path / name).resumed_at == 8  # of the run that started over
     assert content(tmp_path / name) == expected
+
+
+def test_a_part_in_place_of_another_starts_over(source: Path, tmp_path: Path) -> None:
+    interrupted(source, tmp_path / "out.parquet")
+    folder = tmp_path / "out.parquet.partial"
+    (folder / "part-000001.parquet").write_bytes((folder / "part-000000.parquet").read_bytes())
+    assert score(source, tmp_path / "out.parquet").resumed_at == 0
+    assert pq.read_table(tmp_path / "out.parquet")["id"].to_pylist() == [f"{number:03}" for number in range(ROWS)]
+
+
+def test_rows_lost_on_the_way_to_the_whole_file_are_noticed(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = parquet_output.ParquetParts._row_groups
+    monkeypatch.setattr(parquet_output.ParquetParts, "_row_groups", lambda self: (t.slice(1) for t in groups(self)))
+    with pytest.raises(SentimentError, match="23 rows went in but 22 came out"):
+        score(source, tmp_path / "out.parquet")
+    assert not left_over(tmp_path)
+    assert not (tmp_path / "out.parquet").exists()
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+@pytest.mark.parametrize("change", ["partial gone", "target changed"])
+def test_a_complete_run_whose_file_is_another_now_starts_over(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, change: str, expected: object
+) -> None:
+    target = tmp_path / name
+    target.write_text("old")
+    last = "rename" if change == "partial gone" else "remove"
+    real = getattr(disk, last)
+
+    def interrupt(path: Path, *more: Path) -> None:
+        if (path.suffix == ".journal" and path.exists()) or (last == "rename" and "rejects" not in path.name):
+            raise KeyboardInterrupt
+        real(path, *more)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(disk, last, interrupt)
+        score(source, target)
+    assert "complete" in json.loads(Path(f"{target}.partial.journal").read_bytes().splitlines()[-1])
+    if change == "partial gone":
+        growing_file.clear(Path(f"{target}.partial"))
+    else:
+        target.write_text("somebody else's")
+    assert score(source, target).resumed_at == 0
+    assert content(target) == expected
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+def test_an_input_that_fails_while_it_is_read_again_costs_nothing(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, expected: object
+) -> None:
+    target = tmp_path / name
+    with pytest.raises(KeyboardInterrupt):
+        score(source, target, StoppingModel(9, KeyboardInterrupt()))
+    rows = CsvTable.rows
+
+    def failing(self: CsvTable) -> Iterator[Row]:
+        yield from islice(rows(self), 10)
+        raise SentimentError("the share is away")
+
+    with monkeypatch.context() as patch, pytest.raises(SentimentError, match="share is away; the 16 rows before"):
+        patch.setattr(CsvTable, "rows", failing)
+        score(source, target)
+    assert score(source, target).resumed_at == 16
+    assert content(target) == expected
+
+
+@pytest.mark.parametrize(
+    "journal",
+    [
+        b"rubbish",
+        b'{"format": 99, "identity": {}}\n',
+        b'{"format": 1}\n',
+        b'{"format": 1, "identity": [1]}\n',
+        b"\xff\n",
+        b"[" * 100_000,
+    ],
+)
+def test_a_strange_journal_starts_over_and_says_so(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], journal: bytes
+) -> None:
+    (tmp_path / "out.csv.partial.journal").write_bytes(journal)
+    assert score(source, tmp_path / "out.csv").rows == ROWS
+    assert "left by another version of this program; starting over" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"complete": True},
+        {"rows": 4},
+        {"rows": -4, "rejected": 0, "counts": {}, "texts": "", "output": {"length": 1, "crc32": 0, "rows": 1}},
+        {"rows": 4, "rejected": 0, "counts": {}, "texts": "", "output": {"length": -1, "crc32": 0, "rows": 1}},
+        {"rows": 4, "rejected": 0, "counts": {}, "texts": "", "output": None},
+    ],
+)
+def test_a_strange_line_of_the_journal_is_no_checkpoint(source: Path, tmp_path: Path, line: dict[str, Any]) -> None:
+    interrupted(source, tmp_path / "out.csv")
+    journal = tmp_path / "out.csv.partial.journal"
+    rows = json.loads(journal.read_bytes().splitlines()[-1])["rows"]
+    with journal.open("a") as stream:
+        stream.write(json.dumps(line) + "\n")
+    assert score(source, tmp_path / "out.csv").resumed_at == rows
+
+
+def test_a_folder_of_something_else_is_left_alone(source: Path, tmp_path: Path) -> None:
+    for name in ("out.csv", "out.parquet"):
+        folder = tmp_path / f"{name}.partial"
+        folder.mkdir()
+        (folder / "precious.txt").write_text("mine")
+        with pytest.raises(SentimentError, match=r"out\.\w+: cannot be written .*is a folder of other files"):
+            score(source, tmp_path / name)
+        assert (folder / "precious.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+def test_a_private_output_stays_private(source: Path, tmp_path: Path, name: str) -> None:
+    target = tmp_path / name
+    target.write_text("old")
+    target.chmod(0o600)
+    with pytest.raises(KeyboardInterrupt):
+        score(source, target, StoppingModel(10, KeyboardInterrupt()))
+    partial = Path(f"{target}.partial")
+    for path in [partial, *(partial.iterdir() if partial.is_dir() else ()), Path(f"{target}.rejects.jsonl.partial")]:
+        assert path.stat().st_mode & 0o077 == 0, path
+    score(source, target)
+    assert target.stat().st_mode & 0o777 == Path(f"{target}.rejects.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_url_that_does_not_say_when_it_changed_is_not_resumed(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score_module, "fingerprint", lambda paths: [{"name": "x", "size": 1, "changed": None}])
+    with pytest.raises(KeyboardInterrupt):
+        score(source, tmp_path / "out.csv", StoppingModel(8, KeyboardInterrupt()))
+    assert not left_over(tmp_path)
 
 
 def test_a_torn_line_of_the_journal_is_no_checkpoint(source: Path, tmp_path: Path) -> None:

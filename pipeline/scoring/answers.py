@@ -14,6 +14,8 @@ from pipeline.scoring.windows import Window
 
 OUTPUT_COLUMNS = ("predicted_sentiment", "positive_probability", "score_error")
 EXPLANATION_COLUMN = "explanation"
+PLACES = 6
+"""Of a probability, as it is written."""
 POSITIVE, NEGATIVE, UNCERTAIN = "positive", "negative", "uncertain"
 
 
@@ -34,16 +36,21 @@ class Answers:
     explanations: list[str] | None = None
 
 
-def appended_columns(header: Sequence[str], options: ScoreOptions, name: str) -> list[str]:
+def appended_columns(kept: Sequence[str], options: ScoreOptions, name: str) -> list[str]:
     """Return the names of the appended columns.
 
+    Args:
+        kept: the names of the input's columns that are written.
+        options: say which columns, and their prefix.
+        name: the input's, for a message.
+
     Raises:
-        UsageError: the input has a column of one of these names.
+        UsageError: one of those columns has one of these names.
     """
     names = [*OUTPUT_COLUMNS, EXPLANATION_COLUMN] if options.explain else list(OUTPUT_COLUMNS)
     appended = [f"{options.prefix or ''}{column}" for column in names]
     for column in appended:
-        if column in header:
+        if column in kept:
             raise UsageError(
                 f"{name}: has a column {column!r} already; rename the new ones with --prefix, as in --prefix "
                 f"{'second_' if options.prefix else 'new_'}"
@@ -73,8 +80,9 @@ def appended_cells(window: Window, answers: Answers, model_name: str, options: S
                 f"model {model_name}: no probability but {probability} for row {window.rows[place].number}; "
                 "the model is damaged, train it again"
             )
-        cells[place][0] = answer(probability, options.threshold, options.abstain_below)
-        cells[place][1] = f"{probability:.6f}"
+        shown = f"{probability:.{PLACES}f}"  # decides too, so that who applies the rule to the file agrees
+        cells[place][0] = answer(float(shown), options.threshold, options.abstain_below)
+        cells[place][1] = shown
     if explains:
         for row_cells in cells:
             row_cells.append("")
@@ -84,7 +92,13 @@ def appended_cells(window: Window, answers: Answers, model_name: str, options: S
 
 
 def answer(probability: float, threshold: float, abstain_below: float | None) -> str:
-    """Return the predicted sentiment of a probability of the positive class."""
-    if abstain_below is not None and max(probability, 1.0 - probability) < abstain_below:
-        return UNCERTAIN
-    return POSITIVE if probability >= threshold else NEGATIVE
+    """Return the predicted sentiment.
+
+    Args:
+        probability: of the positive class.
+        threshold: from which on the answer is positive.
+        abstain_below: the answer is uncertain where its own probability is lower; None never.
+    """
+    predicted = POSITIVE if probability >= threshold else NEGATIVE
+    own = probability if predicted == POSITIVE else 1.0 - probability
+    return UNCERTAIN if abstain_below is not None and round(own, PLACES) < abstain_below else predicted

@@ -23,6 +23,7 @@ from pipeline.scoring.formats import (
     format_of_bytes,
     format_of_name,
 )
+from pipeline.scoring.growing_file import is_stream
 from pipeline.scoring.input_bytes import FileBytes, SteadyBytes, spooled
 from pipeline.scoring.joined_table import JoinedTable, OpenFile, check_same_columns
 from pipeline.scoring.locations import (
@@ -33,6 +34,7 @@ from pipeline.scoring.locations import (
     open_bytes,
     shown_name,
 )
+from pipeline.scoring.output_format import BESIDE, real_path
 from pipeline.scoring.table import Position, Table
 
 if TYPE_CHECKING:
@@ -72,13 +74,14 @@ def check_paths(paths: Sequence[str], output_path: str) -> None:
     check_inputs(paths)
     for path in paths:
         format_of_name(path)
-    if output_path == "-":
+    if is_stream(output_path):
         return
-    for beside in ("", ".partial", ".partial.journal", ".rejects.jsonl"):
-        written = Path(f"{output_path}{beside}")
-        for path in paths:
-            if is_local(path) and written.exists() and written.samefile(path):
-                raise UsageError(f"{output_path}: would overwrite the input {path}; name another output with -o")
+    real = real_path(output_path)
+    for path in filter(is_local, paths):
+        written = [real.with_name(f"{real.name}{beside}") for beside in BESIDE]
+        is_part = written[1].is_dir() and written[1] in Path(path).resolve().parents
+        if is_part or any(place.exists() and place.samefile(path) for place in written):
+            raise UsageError(f"{output_path}: would overwrite the input {path}; name another output with -o")
 
 
 def open_table(paths: Sequence[str], options: InputOptions) -> AbstractContextManager[JoinedTable]:

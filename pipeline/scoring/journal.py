@@ -32,12 +32,14 @@ class Journal:
     Attributes:
         identity: of the run that wrote what was found; None where there is no journal.
         last: the last checkpoint found; None where there is none.
+        is_strange: there is a journal, of another version of the program or damaged at its beginning.
     """
 
     def __init__(self, target: Path) -> None:
         self.path = journal_path(target)
         self.identity: dict[str, Any] | None = None
         self.last: dict[str, Any] | None = None
+        self.is_strange = False
         self._sound_bytes = 0
         self._descriptor: int | None = None
         self._read()
@@ -49,12 +51,13 @@ class Journal:
             return
         for line in content.splitlines(keepends=True):
             record = _parsed(line)
-            if record is None:
-                return
             if self.identity is None:
-                if record.get("format") != JOURNAL_FORMAT:
+                if record.get("format") != JOURNAL_FORMAT or not isinstance(record.get("identity"), dict):
+                    self.is_strange = True
                     return
                 self.identity = record["identity"]
+            elif not _is_checkpoint(record):
+                return
             else:
                 self.last = record
             self._sound_bytes += len(line)
@@ -89,11 +92,29 @@ class Journal:
         disk.remove(self.path)
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
+def _parsed(line: bytes) -> dict[str, Any]:
+    """Return the object of a line; an empty one where the line is cut short or holds none."""
     if not line.endswith(b"\n"):
-        return None
+        return {}
     try:
         record = json.loads(line)
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) else None
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _is_checkpoint(record: Mapping[str, Any]) -> bool:
+    numbers = [record.get(name) for name in ("rows", "rejected")]
+    marks = [mark for name in ("output", "rejects") if (mark := record.get(name)) is not None]
+    return (
+        all(isinstance(number, int) and number >= 0 for number in numbers)
+        and isinstance(record.get("output"), dict)
+        and all(isinstance(mark, dict) and _is_mark(mark) for mark in marks)
+        and isinstance(record.get("counts"), dict)
+        and isinstance(record.get("texts"), str)
+    )
+
+
+def _is_mark(mark: Mapping[str, Any]) -> bool:
+    values = list(mark.values())
+    return {"length", "crc32"} <= mark.keys() and all(isinstance(value, int) and value >= 0 for value in values)

@@ -95,19 +95,21 @@ class ScoringLoop:
         """Return what a later run needs to go on."""
         return {"counts": self._summary.counts(), "texts": self._texts.hexdigest()}
 
-    def run(self, rows: Iterator[Row], checkpoint: Mapping[str, Any] | None) -> ScoreSummary:
+    def run(self, rows: Iterator[Row], readable: ReadableRows, checkpoint: Mapping[str, Any] | None) -> ScoreSummary:
         """Score rows and write them.
 
         Args:
             rows: of the table, from the first one.
+            readable: where they come from: knows whether they ended early.
             checkpoint: of an earlier run; its rows are passed over.
 
         Raises:
+            SentimentError: the input cannot be read to its end; what was scored before that is kept.
             ChangedInputError: those rows are not the ones that the earlier run scored.
             StrictError: a row has a problem, and none is to be let pass.
         """
         if checkpoint is not None:
-            self._pass_over(rows, checkpoint)
+            self._pass_over(rows, readable, checkpoint)
         summary = self._summary
         windows_and_answers = overlapped(
             encoded_windows(
@@ -125,6 +127,10 @@ class ScoringLoop:
                 if self._output.checkpoint_due():
                     self._output.checkpoint(self.state())
                 progress.show()
+        if readable.failure is not None:
+            if self._output.rows_written and not self._output.streamed:
+                self._output.checkpoint(self.state())
+            self._refuse_further(readable.failure)
         return summary
 
     def _answers(self, window: Window, check: StopCheck) -> Answers:
@@ -160,10 +166,12 @@ class ScoringLoop:
         self._texts.update(b"%d\n" % len(text))
         self._texts.update(text)
 
-    def _pass_over(self, rows: Iterator[Row], checkpoint: Mapping[str, Any]) -> None:
+    def _pass_over(self, rows: Iterator[Row], readable: ReadableRows, checkpoint: Mapping[str, Any]) -> None:
         """Read the rows that an earlier run scored; see that they are the same."""
         for row in islice(rows, checkpoint["rows"]):
             self._add_text(row)
+        if readable.failure is not None:  # which may pass: a share that is away, a URL that does not answer
+            self._refuse_further(readable.failure)
         if self._table.rows_read < checkpoint["rows"] or self._texts.hexdigest() != checkpoint["texts"]:
             raise ChangedInputError(f"{self._table.name}: its rows are not those that an earlier run scored")
         self._summary = ScoreSummary.from_counts(checkpoint["counts"])
@@ -178,15 +186,9 @@ class ScoringLoop:
                     "--strict"
                 )
 
-    def keep_what_was_readable(self, failure: SentimentError) -> NoReturn:
-        """Bring what was scored before the input broke to the disk.
-
-        Raises:
-            SentimentError: always: the failure, and where the rows before it are.
-        """
+    def _refuse_further(self, failure: SentimentError) -> NoReturn:
         if not self._output.rows_written or self._output.streamed:
             raise failure
-        self._output.checkpoint(self.state())
         raise SentimentError(
             f"{failure}; the {self._output.rows_written:,} rows before it are scored in {self._output.partial}"
         ) from failure

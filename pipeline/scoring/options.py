@@ -24,7 +24,7 @@ class ScoreOptions:
         prefix: put before the names of the appended columns.
         window_rows: rows that go through the network together.
         threshold: probability from which a review counts as positive.
-        abstain_below: the answer is ``uncertain`` where the more likely class is less probable than this.
+        abstain_below: the answer is ``uncertain`` where its own probability is lower than this.
         explain: how many words to name that pushed the decision; 0 for no such column.
         strict: stop at the first row with a problem.
         output_format: ``csv``, ``jsonl`` or ``parquet``; None for what the output's name says.

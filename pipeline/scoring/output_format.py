@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import UsageError
+from pipeline.errors import SentimentError, UsageError
 from pipeline.scoring.growing_file import is_stream
 
 FORMATS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
@@ -28,6 +29,8 @@ def output_format(path: str, wanted: str | None = None) -> OutputFormat:
     Raises:
         UsageError: it names a format that is not written.
     """
+    if not path or "\0" in path:
+        raise UsageError(f"{path!r}: is no name of a file; name the output with -o")
     if "://" in path:
         raise UsageError(f"{path}: outputs are local files; write one, then copy it, or use --engine ray")
     compression = next((suffix for suffix in _COMPRESSIONS if path.lower().endswith(suffix)), "")
@@ -39,14 +42,40 @@ def output_format(path: str, wanted: str | None = None) -> OutputFormat:
     name = wanted or FORMATS.get(suffix, "csv")
     if name == "parquet" and compression:
         raise UsageError(f"{path}: Parquet is compressed by itself; name a .parquet file")
-    if name == "parquet" and is_stream(path):
+    if name == "parquet" and is_stream(path) and not Path(path).is_dir():
         raise UsageError(f"{path}: Parquet needs a file that is no pipe or device")
     return OutputFormat(name, compression)
 
 
 def rejects_path(target: str) -> str:
     """Return where the rejects of an output are kept."""
-    return f"{target}.rejects.jsonl"
+    return f"{shown_path(target)}.rejects.jsonl"
+
+
+BESIDE = ("", ".partial", ".partial.journal", ".rejects.jsonl", ".rejects.jsonl.partial")
+"""What is written beside an output while it grows and after, by what is added to its name."""
+_LONGEST_NAME = 255  # bytes, on the file systems in use
+
+
+def real_path(path: str) -> Path:
+    """Return where an output lies when links are followed: there it is put, and the links stay.
+
+    Raises:
+        SentimentError: the links go round in a circle, or the name leaves no room for those beside it.
+    """
+    try:
+        real = Path(path).resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError of a circle, before Python 3.13
+        raise SentimentError(f"{path}: cannot be followed ({error}); name another output") from error
+    longest = _LONGEST_NAME - max(map(len, BESIDE))
+    if len(os.fsencode(real.name)) > longest:
+        raise SentimentError(f"{path}: its name is too long; {longest} bytes leave room for the files beside it")
+    return real
+
+
+def shown_path(path: str) -> str:
+    """Return an output's path for a message: where what lies beside it is found."""
+    return str(real_path(path)) if Path(path).is_symlink() else path
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ devices get the bytes as they come.
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -19,9 +20,9 @@ from pipeline import artifacts
 from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.scoring import disk
-from pipeline.scoring.growing_file import GrowingFile, is_stream
+from pipeline.scoring.growing_file import GrowingFile, is_stream, mode_of
 from pipeline.scoring.journal import Journal, journal_path
-from pipeline.scoring.output_format import rejects_path
+from pipeline.scoring.output_format import real_path, rejects_path, shown_path
 from pipeline.scoring.rows import Row
 
 CHECKPOINT_ROWS = 16_384
@@ -30,8 +31,17 @@ CHECKPOINT_SECONDS = 20.0
 """A checkpoint is made after so many rows, or characters, or seconds, whichever comes first."""
 
 
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+
+
 class Sink(Protocol):
-    """Rows in a format, growing in a place of its own."""
+    """Rows in a format, growing in a place of its own.
+
+    Attributes:
+        rows: rows in it.
+    """
+
+    rows: int
 
     def open(self) -> None:
         """Make the place, empty."""
@@ -52,7 +62,10 @@ class Sink(Protocol):
         """Go on from a mark; False where the place does not hold what it held then."""
 
     def finish(self) -> None:
-        """Bring the whole to the disk and close it."""
+        """Bring the whole to the disk and close it; :meth:`mark` describes it then."""
+
+    def is_finished(self, mark: Any) -> bool:
+        """Whether what was finished is there as it was then, under its name or not yet."""
 
     def publish(self) -> None:
         """Give what is finished its name, where that has not been done yet."""
@@ -82,7 +95,6 @@ class Output:
         console: for messages.
 
     Attributes:
-        rows_written: rows in the output.
         rejected: rows in the rejects file.
 
     Raises:
@@ -92,12 +104,11 @@ class Output:
 
     def __init__(self, target: str, sink: Sink, identity: Mapping[str, Any] | None, console: Console) -> None:
         self.target = target
-        self.rows_written = 0
         self.rejected = 0
         self.streamed = is_stream(target)
-        self._path = Path(target).resolve()  # a link stays a link
+        self._path = real_path(target)
         self._sink = sink
-        self._rejects = GrowingFile(Path(rejects_path(str(self._path))))
+        self._rejects = GrowingFile(Path(rejects_path(str(self._path))), mode=mode_of(self._path))
         self._identity = identity
         self._console = console
         self._journal: Journal | None = None
@@ -122,10 +133,10 @@ class Output:
         """Close everything, drop what no later run can use, and free the lock."""
         try:
             if self._has_begun and not self._is_committed:
+                self._close_all()
                 if isinstance(error, UnusableError) or not self._has_checkpoint():
-                    self._remove_all()
-                else:
-                    self._close_all()
+                    with suppress(OSError):  # a disk that refuses even this has been told of
+                        self._remove_all()
         finally:
             self._held.close()
 
@@ -136,9 +147,14 @@ class Output:
         return self._identity is not None and Journal(self._path).last is not None
 
     @property
+    def rows_written(self) -> int:
+        """Rows in the output."""
+        return self._sink.rows
+
+    @property
     def partial(self) -> str:
         """Where the output grows."""
-        return f"{self.target}.partial"
+        return f"{shown_path(self.target)}.partial"
 
     def begin(self) -> dict[str, Any] | None:
         """Return the checkpoint of an earlier run that this one goes on from, None where it starts at the first row.
@@ -153,7 +169,7 @@ class Output:
                 self._remove_all()
                 self._sink.open()
                 return None
-            self.rows_written = self._kept_rows = checkpoint["rows"]
+            self._kept_rows = checkpoint["rows"]
             self.rejected = checkpoint["rejected"]
             self._has_begun, self._journal = True, journal
             if checkpoint.get("complete"):
@@ -163,6 +179,8 @@ class Output:
         return checkpoint
 
     def _checkpoint_to_resume(self, journal: Journal) -> dict[str, Any] | None:
+        if journal.is_strange:
+            self._console.say(f"{self.partial}: left by another version of this program; starting over")
         if journal.identity is None or journal.last is None or self._identity is None:
             return None
         changed = [what for what, value in self._identity.items() if journal.identity.get(what) != value]
@@ -173,10 +191,10 @@ class Output:
             return None
         checkpoint = journal.last
         if checkpoint.get("complete"):
-            found = self._path.exists() or Path(f"{self._path}.partial").exists()
+            is_sound = self._sink.is_finished(checkpoint["output"]) and self._rejects.is_finished(checkpoint["rejects"])
         else:
-            found = self._sink.resume(checkpoint["output"]) and self._rejects.resume(checkpoint["rejects"])
-        if not found:
+            is_sound = self._rejects.resume(checkpoint["rejects"]) and self._sink.resume(checkpoint["output"])
+        if not is_sound:
             self._console.say(f"{self.partial}: is not as the earlier run left it; starting over")
             return None
         return checkpoint
@@ -196,7 +214,6 @@ class Output:
         """
         with self._one_line_errors():
             self._sink.write_rows(rows, cells)
-        self.rows_written += len(rows)
         self._characters += characters
 
     def reject(self, record: Mapping[str, Any]) -> None:
@@ -221,21 +238,21 @@ class Output:
         Args:
             state: of the run, for that run; JSON can hold it.
         """
-        if self.streamed:
-            return
         with self._one_line_errors():
             self._sink.flush()
             self._rejects.flush()
             if self._identity is not None:
-                marks = {"output": self._sink.mark(), "rejects": self._rejects.mark()}
-                if marks["rejects"] is not None and not self._has_rejects_file:
+                if self.rejected and not self._has_rejects_file:
                     disk.sync_folder(self._path.parent)  # the file is new: its name is to outlast a power cut too
                     self._has_rejects_file = True
-                record = {**state, "rows": self.rows_written, "rejected": self.rejected, **marks}
-                self._begun_journal(self._identity).append(record)
+                self._begun_journal(self._identity).append(self._record(state))
         self._kept_rows = self.rows_written
         self._characters = 0
         self._last_checkpoint = time.monotonic()
+
+    def _record(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        marks = {"output": self._sink.mark(), "rejects": self._rejects.mark()}
+        return {**state, "rows": self.rows_written, "rejected": self.rejected, **marks}
 
     def _begun_journal(self, identity: Mapping[str, Any]) -> Journal:
         if self._journal is None:
@@ -250,15 +267,21 @@ class Output:
         Args:
             state: of the run, for one that finds it killed in between.
         """
+        rows = self.rows_written
         with self._one_line_errors():
             self._sink.finish()
-            if not self.streamed:
-                self._rejects.finish()
-                if self._journal is not None:
-                    record = {**state, "rows": self.rows_written, "rejected": self.rejected, "complete": True}
-                    self._journal.append(record)
-                self._publish(self.rejected > 0)
-        self._is_committed = True
+            if self.rows_written != rows:
+                raise UnusableError(
+                    f"{self.target}: {rows} rows went in but {self.rows_written} came out, which is an error of this "
+                    "program; nothing was put in place, please report it"
+                )
+            if self.streamed:
+                self._is_committed = True
+                return
+            self._rejects.finish()
+            if self._journal is not None:
+                self._journal.append({**self._record(state), "complete": True})
+            self._publish(self.rejected > 0)
 
     def _publish(self, keeps_rejects: bool) -> None:
         if keeps_rejects:
@@ -291,17 +314,17 @@ class Output:
         except BrokenPipeError:
             raise  # the reader has enough, which is no fault
         except OSError as error:
-            if self.streamed:
-                advice = "what it took before that is not complete"
-            elif self._kept_rows:
-                advice = (
-                    f"{self._kept_rows:,} rows are kept in {self.partial}; make room and run the same command again, "
-                    "it goes on from there"
-                )
-            else:
-                advice = (
-                    "nothing there was changed and the partial file is removed; make room or name another place, "
-                    "then start again"
-                )
             name = "standard output" if self.target == "-" else self.target
-            raise SentimentError(f"{name}: cannot be written ({error.strerror or error}); {advice}") from error
+            reason = error.strerror or error
+            raise SentimentError(f"{name}: cannot be written ({reason}); {self._advice(error)}") from error
+
+    def _advice(self, error: OSError) -> str:
+        if self.streamed:
+            return "what it took before that is not complete"
+        way_out = "make room" if error.errno in _FULL else "mend that"
+        if self._kept_rows:
+            return (
+                f"{self._kept_rows:,} rows are kept in {self.partial}; {way_out} and run the same command again, it "
+                "goes on from there"
+            )
+        return f"nothing there was changed; {way_out} or name another place, then start again"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -18,31 +19,38 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.scoring import disk
+from pipeline.scoring.growing_file import clear, is_whole
 from pipeline.scoring.json_lines_output import PROBABILITY_CELL
 from pipeline.scoring.output_format import OutputColumns
-from pipeline.scoring.rows import Row
+from pipeline.scoring.rows import RawValue, Row
 
 ROW_GROUP_BYTES = 1 << 26
 """Of a row group of the finished file, in memory; also what putting the parts together takes."""
 _WHOLE_NAME = "whole.parquet"
+_SCHEMAS_OF_OTHERS = frozenset((b"org.apache.spark.sql.parquet.row.metadata", b"iceberg.schema"))
+"""Metadata that lists the columns of the input: who goes by them would not see the new ones."""
 
 
 class _DiskFile(io.RawIOBase):
     """What ``pyarrow`` writes to: a new file, every byte through :mod:`pipeline.scoring.disk`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mode: int | None, crc32: int = 0) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-        self._position = 0
+        if mode is not None:
+            os.fchmod(self._descriptor, mode)
+        self.length = 0
+        self.crc32 = crc32
 
     def writable(self) -> bool:
         return True
 
     def tell(self) -> int:
-        return self._position
+        return self.length
 
     def write(self, content: Any) -> int:
         disk.write_all(self._descriptor, content)
-        self._position += len(content)
+        self.length += len(content)
+        self.crc32 = zlib.crc32(content, self.crc32)
         return len(content)
 
     def sync(self) -> None:
@@ -62,12 +70,14 @@ def output_schema(columns: OutputColumns, source: pa.Schema | None) -> pa.Schema
         source: the schema of a Parquet input.
     """
     own = [
-        source.field(place) if source is not None else pa.field(columns.header[place], pa.string())
-        for place in columns.places()
+        source.field(place).with_nullable(True) if source is not None else pa.field(columns.header[place], pa.string())
+        for place in columns.places()  # a further file may lack values that the first one must have
     ]
     types = [pa.float64() if place == PROBABILITY_CELL else pa.string() for place in range(len(columns.appended))]
     new = [pa.field(name, kind) for name, kind in zip(columns.appended, types, strict=True)]
-    return pa.schema([*own, *new], metadata=None if source is None else source.metadata)
+    described = None if source is None else source.metadata or {}
+    metadata = described and {key: value for key, value in described.items() if key not in _SCHEMAS_OF_OTHERS}
+    return pa.schema([*own, *new], metadata=metadata)
 
 
 class ParquetParts:
@@ -77,21 +87,34 @@ class ParquetParts:
         target: the name.
         columns: of the output.
         source: the schema of a Parquet input.
+        mode: permissions of the files; None for what is usual.
+
+    Attributes:
+        rows: rows in the parts, and those taken since the last flush; after :meth:`finish` those of the whole file.
     """
 
-    def __init__(self, target: Path, columns: OutputColumns, source: pa.Schema | None) -> None:
+    def __init__(self, target: Path, columns: OutputColumns, source: pa.Schema | None, mode: int | None = None) -> None:
         self.target = target
         self.partial = target.with_name(target.name + ".partial")
+        self.rows = 0
+        self._mode = mode
         self._places = list(columns.places())
         self._schema = output_schema(columns, source)
         self._typed = source is not None
+        self._forget()
+
+    def _forget(self) -> None:
+        self.rows = self._parts = self._length = self._crc32 = 0
         self._pending: list[pa.Table] = []
-        self._parts = 0
+        self._whole: dict[str, int] | None = None
 
     def open(self) -> None:
         """Make the folder of parts, empty."""
-        self.discard()
+        self._forget()
+        clear(self.partial)
         self.partial.mkdir()
+        if self._mode is not None:
+            self.partial.chmod(self._mode | 0o300 | (self._mode & 0o044) >> 2)
 
     def write_header(self, names: Sequence[str]) -> None:
         """Do nothing: the names stand in the schema."""
@@ -104,11 +127,14 @@ class ParquetParts:
                 columns.append(pa.array([float(value) if value else None for value in values], pa.float64()))
             else:
                 columns.append(_strings([value or None for value in values]))
-        self._pending.append(pa.Table.from_arrays(columns, schema=self._schema))
+        table = pa.Table.from_arrays(columns, schema=self._schema)
+        self._pending.append(table)
+        self.rows += table.num_rows
 
     def _text_columns(self, rows: Sequence[Row]) -> Iterator[pa.Array]:
         for place in self._places:
-            yield _strings([row.fields[place] for row in rows])
+            values = (row.fields[place] for row in rows)  # an empty RawValue is no value
+            yield _strings([None if isinstance(value, RawValue) and not value else value for value in values])
 
     def _typed_columns(self, rows: Sequence[Row]) -> Iterator[pa.ChunkedArray]:
         """Yield the columns as they came, cut from their batches."""
@@ -126,42 +152,59 @@ class ParquetParts:
         """Write what was taken since the last flush as a part, and bring it to the disk."""
         if not self._pending:
             return
-        path = self._part_path(self._parts)
-        with _DiskFile(path) as file:
+        with _DiskFile(self._part_path(self._parts), self._mode, self._crc32) as file:
             pq.write_table(pa.concat_tables(self._pending), file)
             file.sync()
         disk.sync_folder(self.partial)
+        self._length, self._crc32 = self._length + file.length, file.crc32
         self._pending = []
         self._parts += 1
 
-    def mark(self) -> dict[str, Any]:
-        """Return what :meth:`resume` needs to go on from here."""
-        return {"parts": self._parts}
+    def mark(self) -> dict[str, int]:
+        """Return what :meth:`resume` needs to go on from here, or :meth:`is_finished` after the end."""
+        facts = {"parts": self._parts, "rows": self.rows, "length": self._length, "crc32": self._crc32}
+        return self._whole or facts
 
-    def resume(self, mark: dict[str, Any]) -> bool:
-        """Go on from a mark; False where a part is missing or damaged."""
-        for place in range(mark["parts"]):
+    def resume(self, mark: dict[str, int]) -> bool:
+        """Go on from a mark; False where the parts do not hold what they held then."""
+        length = crc32 = 0
+        wanted = [self._part_path(place) for place in range(mark["parts"])]
+        for path in wanted:
             try:
-                if not pq.read_schema(self._part_path(place)).equals(self._schema):
-                    return False
-            except (OSError, pa.ArrowException):
+                content = path.read_bytes()
+            except OSError:
                 return False
-        self._parts = mark["parts"]
-        wanted = {self._part_path(place) for place in range(self._parts)}
+            length, crc32 = length + len(content), zlib.crc32(content, crc32)
+        if (length, crc32) != (mark["length"], mark["crc32"]):
+            return False
         for path in self.partial.iterdir():
             if path not in wanted:
                 disk.remove(path)
+        self._parts, self.rows, self._length, self._crc32 = mark["parts"], mark["rows"], length, crc32
         return True
 
     def finish(self) -> None:
         """Put the parts together, on the disk."""
         self.flush()
-        with _DiskFile(self.partial / _WHOLE_NAME) as file:
-            with pq.ParquetWriter(file, self._schema) as writer:
-                for row_group in self._row_groups():
-                    writer.write_table(row_group, row_group_size=max(row_group.num_rows, 1))
-            file.sync()
+        whole = self.partial / _WHOLE_NAME
+        self.rows = 0
+        try:
+            with _DiskFile(whole, self._mode) as file:
+                with pq.ParquetWriter(file, self._schema) as writer:
+                    for row_group in self._row_groups():
+                        writer.write_table(row_group, row_group_size=row_group.num_rows)
+                        self.rows += row_group.num_rows
+                file.sync()
+        except OSError:
+            disk.remove(whole)  # it takes room that the next run wants
+            raise
+        self._whole = {"length": file.length, "crc32": file.crc32}
         disk.sync_folder(self.partial)
+
+    def is_finished(self, mark: dict[str, int]) -> bool:
+        """Whether the finished file is there as it was then, under its name or not yet."""
+        whole = self.partial / _WHOLE_NAME
+        return is_whole(whole if whole.exists() else self.target, mark)
 
     def _row_groups(self) -> Iterator[pa.Table]:
         gathered: list[pa.Table] = []
@@ -173,8 +216,8 @@ class ParquetParts:
             if size >= ROW_GROUP_BYTES:
                 yield pa.concat_tables(gathered)
                 gathered, size = [], 0
-        if gathered or not self._parts:
-            yield pa.concat_tables([*gathered, self._schema.empty_table()])
+        if gathered:
+            yield pa.concat_tables(gathered)
 
     def publish(self) -> None:
         """Give the finished file its name, where that has not been done yet; remove the parts."""
@@ -182,7 +225,7 @@ class ParquetParts:
         if whole.exists():
             disk.rename(whole, self.target)
             disk.sync_folder(self.target.parent)
-        disk.remove_folder(self.partial)
+        clear(self.partial)
 
     def close(self) -> None:
         """Forget what is not on the disk; the parts stay."""
@@ -192,10 +235,7 @@ class ParquetParts:
         """Remove the parts."""
         self.close()
         with suppress(OSError):
-            if self.partial.is_dir():
-                disk.remove_folder(self.partial)
-            else:
-                disk.remove(self.partial)
+            clear(self.partial)
 
     def _part_path(self, place: int) -> Path:
         return self.partial / f"part-{place:06d}.parquet"

@@ -55,8 +55,8 @@ class _Job:
     def identity(self) -> dict[str, Any] | None:
         """Return what must be the same for a run to be gone on with; None where the input is a stream."""
         files = fingerprint(self.input_paths)
-        if not files:
-            return None
+        if not files or any(value is None for file in files for value in file.values()):
+            return None  # a stream, or a URL that does not say when it changed
         identity = {
             "the program": __version__,
             "the input": files,
@@ -93,8 +93,9 @@ def score_table(
         check_delimiter(options.delimiter)
     if options.encoding is not None:
         check_encoding(options.encoding)
+    form = output_format(output_path, options.output_format)
     check_paths(paths, output_path)
-    job = _Job(paths, output_path, output_format(output_path, options.output_format), model, options, console)
+    job = _Job(paths, output_path, form, model, options, console)
     try:
         summary = _score(job)
     except ChangedInputError as change:
@@ -127,12 +128,8 @@ def _score(job: _Job) -> ScoreSummary:
                 if checkpoint is None:
                     output.write_header(columns.names())
                 else:
-                    console.say(
-                        f"{job.output_path}: going on after the {checkpoint['rows']:,} rows scored already"
-                    )
-                summary = loop.run(chain(_handed_over(sample), rows), checkpoint)
-                if rows.failure is not None:
-                    loop.keep_what_was_readable(rows.failure)
+                    console.say(f"{job.output_path}: going on after the {checkpoint['rows']:,} rows scored already")
+                summary = loop.run(chain(_handed_over(sample), rows), rows, checkpoint)
                 _check_counts(table, summary, output)
                 output.commit(loop.state())
     summary.text_column = table.header[text_index]
@@ -153,7 +150,8 @@ def _columns_of(table: Table, options: ScoreOptions) -> OutputColumns:
     kept = None
     if options.columns is not None:
         kept = tuple(_column_place(table, name) for name in options.columns)
-    appended = appended_columns(table.header, options, table.name)
+    written = table.header if kept is None else [table.header[place] for place in kept]
+    appended = appended_columns(written, options, table.name)
     return OutputColumns(tuple(table.header), tuple(appended), kept, table.has_header)
 
 

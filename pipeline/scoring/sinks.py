@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pipeline.errors import SentimentError
 from pipeline.scoring.csv_output import CsvEncoder
-from pipeline.scoring.growing_file import GrowingFile, Stream, is_stream
+from pipeline.scoring.growing_file import GrowingFile, Stream, is_stream, mode_of
 from pipeline.scoring.json_lines_output import JsonLinesEncoder
-from pipeline.scoring.output_format import OutputColumns, OutputFormat
+from pipeline.scoring.output_format import OutputColumns, OutputFormat, real_path
 from pipeline.scoring.outputs import Sink
 from pipeline.scoring.table import InputFacts
 from pipeline.scoring.text_sink import Encoder, FileSink, StreamSink
@@ -23,11 +21,12 @@ def sink_for(target: str, form: OutputFormat, columns: OutputColumns, facts: Inp
         columns: its columns.
         facts: of the input: CSV keeps its delimiter and line ends, Parquet its types.
     """
-    path = Path(target).resolve()
+    path = real_path(target)
+    mode = mode_of(path)
     if form.name == "parquet":
         from pipeline.scoring.parquet_output import ParquetParts
 
-        return ParquetParts(path, columns, facts.schema)
+        return ParquetParts(path, columns, facts.schema, mode)
     if form.name == "jsonl":
         _refuse_equal_names(columns, target)
         encoder: Encoder = JsonLinesEncoder(columns)
@@ -36,7 +35,7 @@ def sink_for(target: str, form: OutputFormat, columns: OutputColumns, facts: Inp
         encoder = CsvEncoder(columns, delimiter, facts.line_end)
     if is_stream(target):
         return StreamSink(Stream(target, form.compression), encoder)
-    return FileSink(GrowingFile(path, form.compression), encoder)
+    return FileSink(GrowingFile(path, form.compression, mode), encoder)
 
 
 def _refuse_equal_names(columns: OutputColumns, target: str) -> None:

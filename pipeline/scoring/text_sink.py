@@ -27,15 +27,17 @@ class StreamSink:
     Args:
         stream: takes the bytes.
         encoder: makes them.
+
+    Attributes:
+        rows: rows written.
     """
 
     def __init__(self, stream: Stream, encoder: Encoder) -> None:
-        self._stream = stream
+        self.rows = 0
         self._encoder = encoder
-
-    def open(self) -> None:
-        """Open the stream."""
-        self._stream.open()
+        self._stream = stream
+        self.open, self.finish, self.discard = stream.open, stream.finish, stream.discard
+        self.close = stream.discard  # what went out is out
 
     def write_header(self, names: Sequence[str]) -> None:
         """Write the names of the columns."""
@@ -43,8 +45,9 @@ class StreamSink:
 
     def write_rows(self, rows: Sequence[Row], cells: Sequence[Sequence[str]]) -> None:
         """Write rows with what is appended to each."""
-        for piece in _pieces(self._encoder.rows(rows, cells)):
+        for count, piece in _pieces(self._encoder.rows(rows, cells)):
             self._stream.write(piece)
+            self.rows += count
 
     def flush(self) -> None:
         """Do nothing: nothing is held back."""
@@ -56,20 +59,12 @@ class StreamSink:
         """Return that it cannot."""
         return False
 
-    def finish(self) -> None:
-        """Write what is left and close."""
-        self._stream.finish()
+    def is_finished(self, mark: Any) -> bool:
+        """Return that this cannot be known."""
+        return False
 
     def publish(self) -> None:
         """Do nothing: it went out as it came."""
-
-    def close(self) -> None:
-        """Close it."""
-        self._stream.discard()
-
-    def discard(self) -> None:
-        """Close it; what went out is out."""
-        self._stream.discard()
 
 
 class FileSink:
@@ -78,13 +73,22 @@ class FileSink:
     Args:
         file: takes the bytes.
         encoder: makes them.
+
+    Attributes:
+        rows: rows in the file.
     """
 
     def __init__(self, file: GrowingFile, encoder: Encoder) -> None:
+        self.rows = 0
         self._file = file
         self._encoder = encoder
-        self.open, self.flush, self.mark, self.resume = file.open, file.flush, file.mark, file.resume
+        self.flush, self.is_finished = file.flush, file.is_finished
         self.finish, self.publish, self.close, self.discard = file.finish, file.publish, file.close, file.discard
+
+    def open(self) -> None:
+        """Make the file, empty."""
+        self.rows = 0
+        self._file.open()
 
     def write_header(self, names: Sequence[str]) -> None:
         """Write the names of the columns."""
@@ -92,19 +96,29 @@ class FileSink:
 
     def write_rows(self, rows: Sequence[Row], cells: Sequence[Sequence[str]]) -> None:
         """Write rows with what is appended to each."""
-        for piece in _pieces(self._encoder.rows(rows, cells)):
+        for count, piece in _pieces(self._encoder.rows(rows, cells)):
             self._file.write(piece)
+            self.rows += count
+
+    def mark(self) -> dict[str, Any]:
+        """Return what :meth:`resume` needs to go on from here, after a flush."""
+        return {**(self._file.mark() or {}), "rows": self.rows}
+
+    def resume(self, mark: dict[str, Any]) -> bool:
+        """Go on from a mark; False where the file does not hold what it held then."""
+        self.rows = mark["rows"]
+        return self._file.resume(mark)
 
 
-def _pieces(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield lines joined to pieces of a mebibyte or a little more."""
+def _pieces(lines: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield lines joined to pieces of a mebibyte or a little more, each with the number of its lines."""
     gathered: list[bytes] = []
     size = 0
     for line in lines:
         gathered.append(line)
         size += len(line)
         if size >= _WRITE_BYTES:
-            yield b"".join(gathered)
+            yield len(gathered), b"".join(gathered)
             gathered, size = [], 0
     if gathered:
-        yield b"".join(gathered)
+        yield len(gathered), b"".join(gathered)

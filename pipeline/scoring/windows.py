@@ -93,7 +93,7 @@ def _characters_of(row: Row) -> int:
 def text_to_score(row: Row, text_index: int) -> str | None:
     """Return a row's text as the model gets it, None of one that has none; note on the row why it is not the cell's."""
     text = row.fields[text_index]
-    if isinstance(text, RawValue):
+    if isinstance(text, RawValue) and text:  # an empty one is no value
         row.problems.append(Problem("not a text", text if len(text) <= 40 else text[:37] + "..."))
         return None
     if is_blank(text):
