@@ -22,9 +22,10 @@ from pipeline.argument_types import (
     positive_share,
     temperature,
 )
-from pipeline.console import Console
+from pipeline.console import Console, print_message
 from pipeline.errors import SentimentError, UsageError
-from pipeline.scoring.command import add_score_command, run_score
+from pipeline.scoring.command import run_score
+from pipeline.scoring.flags import add_score_command
 
 INTERRUPTED = 130
 DEFAULT_SOURCE = "stanfordnlp/imdb"
@@ -235,10 +236,18 @@ def add_common_options(parser: argparse.ArgumentParser, suppress: bool) -> None:
 
     group = parser.add_argument_group("common options")
     group.add_argument(
-        "--data-dir", type=Path, default=default(Path("data")), metavar="DIR", help="what stages leave (data)"
+        "--data-dir",
+        type=Path,
+        default=default(Path("data")),
+        metavar="DIR",
+        help="where the stages leave what they make, models too (data)",
     )
     group.add_argument(
-        "--reports-dir", type=Path, default=default(Path("reports")), metavar="DIR", help="reports (reports)"
+        "--reports-dir",
+        type=Path,
+        default=default(Path("reports")),
+        metavar="DIR",
+        help="where reports are written (reports)",
     )
     group.add_argument("--quiet", action="store_true", default=default(False), help="say nothing but errors")
     group.add_argument("--debug", action="store_true", default=default(False), help="show the traceback of an error")
@@ -433,30 +442,41 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def hold_closed_streams() -> None:
+    """Open the null device in the place of each closed standard stream.
+
+    Else the next file that is opened would get its number, and with it whatever a library says there.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
+    hold_closed_streams()
     arguments = build_parser().parse_args(argv)
     console = Console(quiet=arguments.quiet)
     try:
         COMMANDS[arguments.command][2](arguments, console)
     except KeyboardInterrupt:
-        print(f"sentiment {arguments.command}: interrupted; the same command goes on or starts over", file=sys.stderr)
+        print_message(f"sentiment {arguments.command}: interrupted; the same command goes on or starts over")
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on; keep the exit quiet
+        if sys.stdout is not None:  # nobody reads on; keep the exit quiet
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SentimentError.exit_code
     except SentimentError as error:
         if arguments.debug:
             raise
-        print(f"sentiment {arguments.command}: {one_line(error)}", file=sys.stderr)
+        print_message(f"sentiment {arguments.command}: {one_line(error)}")
         return error.exit_code
     except Exception as error:
         if arguments.debug:
             raise
         kind = type(error).__name__
-        print(
-            f"sentiment {arguments.command}: unexpected {kind}: {one_line(error)} (--debug shows where)",
-            file=sys.stderr,
-        )
+        print_message(f"sentiment {arguments.command}: unexpected {kind}: {one_line(error)} (--debug shows where)")
         return SentimentError.exit_code
     return 0

@@ -28,6 +28,17 @@ class NoBar:
         """Draw nothing."""
 
 
+def print_message(message: str) -> None:
+    """Write one line to standard error; nothing where that is closed, for ``print`` would write among the data."""
+    if sys.stderr is not None:
+        print(message, file=sys.stderr, flush=True)
+
+
+def has_terminal() -> bool:
+    """Return whether standard error is a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 class Console:
     """Messages and progress bars on standard error.
 
@@ -40,22 +51,36 @@ class Console:
     def say(self, message: str) -> None:
         """Write one line to standard error, unless quiet."""
         if not self.quiet:
-            print(message, file=sys.stderr, flush=True)
+            print_message(message)
 
-    def progress(self, total: int | None, description: str, unit: str = "reviews", *, has_counts: bool = True) -> Any:
+    def progress(
+        self, total: int | None, description: str, unit: str = "reviews", *, has_counts: bool = True, initial: int = 0
+    ) -> Any:
         """Return a bar, drawn or not: a context manager with ``update``, ``set_postfix_str``, ``n`` and ``disable``.
+
+        It is drawn anew at most ten times a second, however far an update goes.
 
         Args:
             total: units to the end; None where that is not known.
             description: stands before the bar.
             unit: what is counted.
             has_counts: show how many units are done; else only the share, the time left and the postfix.
+            initial: units that were done before; the time left is not reckoned by them.
         """
-        if self.quiet or not sys.stderr.isatty():
+        if self.quiet or not has_terminal():
             return NoBar()
         from tqdm import tqdm
 
         shape = None
         if not has_counts:
             shape = "{desc}: {elapsed}{postfix}" if total is None else _BAR_WITHOUT_COUNTS
-        return tqdm(total=total, desc=description, unit=f" {unit}", file=sys.stderr, leave=False, bar_format=shape)
+        return tqdm(
+            total=total,
+            desc=description,
+            unit=f" {unit}",
+            file=sys.stderr,
+            leave=False,
+            bar_format=shape,
+            initial=initial,
+            miniters=1,  # else one large update makes tqdm wait for as large ones
+        )

@@ -155,7 +155,7 @@ def test_formats_that_are_neither_read_nor_written(tmp_path: Path, source: Path,
 
 @pytest.mark.parametrize("name", ["a.parquet.gz", "memory://a.csv"])
 def test_outputs_that_cannot_be(tmp_path: Path, source: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="Parquet is compressed|outputs are local"):
+    with pytest.raises(UsageError, match=r"Parquet is compressed|outputs are local"):
         run(source, f"{tmp_path}/{name}" if "://" not in name else name)
 
 

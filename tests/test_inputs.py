@@ -1,5 +1,6 @@
 """Promise: however its files are named, packed or put together, a table's rows are those of one plain local file."""
 
+import bz2
 import gzip
 import io
 import random
@@ -24,6 +25,7 @@ from pipeline.scoring.csv_table import CsvTable
 from pipeline.scoring.formats import format_of_name
 from pipeline.scoring.input_bytes import FileBytes
 from pipeline.scoring.inputs import InputOptions, check_paths, expand_inputs, fingerprint, open_table
+from pipeline.scoring.rows import reject_record
 from pipeline.text_column import find_text_column
 
 CSV = b"id,review\n1,good\n2,bad\n"
@@ -199,6 +201,12 @@ def test_packed_data_that_are_not(tmp_path: Path) -> None:
         ("in.csv", b"PK\x03\x04....", "is an Excel workbook or a zip archive, not CSV"),
         ("in.csv", b"%PDF-1.7", "is a PDF"),
         ("in.csv", b"PAR1....PAR1", "is a Parquet file, not CSV; rename it"),
+        ("in.csv", parquet(review=["good"]), "is a Parquet file, not CSV; rename it"),
+        ("in.csv", b"PARE\x10\0\0\0....", "is an encrypted Parquet file"),
+        ("in", b"GIF89a\x10\0\x10\0\x80\0\0....", "is a picture, not CSV"),
+        ("in", bz2.compress(CSV), "is packed by bzip2"),
+        ("in", bz2.compress(b""), "is packed by bzip2"),
+        ("in", b"ARROW1\0\0....", "is an Arrow file"),
         ("in.parquet", CSV, "is no Parquet file, whatever its name says"),
         ("in.parquet", b"PARE....PARE", "is an encrypted Parquet file"),
         ("in.csv.gz", gzip.compress(gzip.compress(CSV)), "is packed twice"),
@@ -217,6 +225,15 @@ def test_other_formats_are_called_by_their_names(tmp_path: Path, name: str, cont
     assert part in message
 
 
+@pytest.mark.parametrize("column", ["PAR1", "PARENT_ID", "GIF89a", "GIF8", "BZh9", "BZhour", "ARROW1", "PARQUET"])
+@pytest.mark.parametrize("name", ["in.csv", "in"])
+def test_a_column_may_be_called_like_the_mark_of_another_format(tmp_path: Path, column: str, name: str) -> None:
+    (tmp_path / name).write_text(f"{column},review\n1,good\n")
+    with open_table([str(tmp_path / name)], InputOptions()) as table:
+        assert list(table.header) == [column, "review"]
+        assert [list(row.fields) for row in table.rows()] == [["1", "good"]]
+
+
 def test_several_files_are_one_table(tmp_path: Path) -> None:
     (tmp_path / "1.csv").write_bytes("id,review\n1,naïve\n".encode())
     (tmp_path / "2.csv").write_bytes("id;review\r\n2;café, “good”\r\n".encode("cp1252"))
@@ -228,6 +245,10 @@ def test_several_files_are_one_table(tmp_path: Path) -> None:
         assert [list(row.fields) for row in rows] == [["1", "naïve"], ["2", "café, “good”"], ["3", "c"], ["4", ""]]
         assert [row.number for row in rows] == [1, 2, 3, 4]
         assert [row.line for row in rows] == [2, 2, 3, 4]
+        assert [row.file for row in rows] == [paths[0], paths[1], paths[2], paths[2]]
+        assert [row.row_of_file for row in rows] == [1, 1, 1, 2]
+        assert rows[3].place() == f"row 4 ({paths[2]}, line 4)"
+        assert reject_record(rows[3])["file"] == paths[2]
         assert table.rows_read == 4
         assert table.position().done == table.position().total
         facts = table.facts()

@@ -72,6 +72,7 @@ def test_any_objects_come_back(
             value = one.get(key)
             if value is None:
                 assert field == ""
+                assert isinstance(field, RawValue)  # an empty one is no value
             elif isinstance(value, str):
                 assert field == value
                 assert not isinstance(field, RawValue)

@@ -29,11 +29,11 @@ if find_spec("ray") is None:
 from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.inference import BUNDLED_FOLDER, SentimentModel, find_model
-from pipeline.scoring import ray_job
+from pipeline.scoring.cluster import ray_job
+from pipeline.scoring.cluster.ray_job import score_with_ray
+from pipeline.scoring.cluster.ray_session import imported_ray
+from pipeline.scoring.cluster.ray_worker import BlockScorer
 from pipeline.scoring.options import ScoreOptions
-from pipeline.scoring.ray_job import score_with_ray
-from pipeline.scoring.ray_session import imported_ray
-from pipeline.scoring.ray_worker import BlockScorer
 from pipeline.scoring.score import score_table
 
 ray = imported_ray()
@@ -198,7 +198,7 @@ def test_a_killed_job_goes_on_from_the_finished_shards(model_folder: Path, tmp_p
     pattern, output = write_reviews(tmp_path / "in", files=8, rows=3000), tmp_path / "out"
     program = (
         "import sys; from pathlib import Path; from pipeline.console import Console\n"
-        "from pipeline.scoring.ray_job import score_with_ray\n"
+        "from pipeline.scoring.cluster.ray_job import score_with_ray\n"
         "score_with_ray([sys.argv[1]], sys.argv[2], Path(sys.argv[3]), Console(), workers=1)"
     )
     command = [sys.executable, "-c", program, pattern, str(output), str(model_folder)]

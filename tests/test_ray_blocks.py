@@ -18,16 +18,16 @@ from hypothesis import strategies as st
 from pipeline.config import ModelSettings
 from pipeline.console import Console
 from pipeline.errors import SentimentError, UsageError
-from pipeline.scoring import ray_job, shards
-from pipeline.scoring.blocks import Block, group_ranges, plan_blocks, shard_name
-from pipeline.scoring.job_folder import PLAN, SUCCESS
+from pipeline.scoring.cluster import ray_job, shards
+from pipeline.scoring.cluster.blocks import Block, group_ranges, plan_blocks, shard_name
+from pipeline.scoring.cluster.job_folder import PLAN, SUCCESS
+from pipeline.scoring.cluster.ray_job import score_with_ray
+from pipeline.scoring.cluster.ray_worker import packed_model, unpacked_model
+from pipeline.scoring.cluster.shard_folder import ShardFolder, open_folder, read_record, write_record
+from pipeline.scoring.cluster.shards import Record, Task, finished_record, record_name, rejects_name, score_block
 from pipeline.scoring.options import ScoreOptions
 from pipeline.scoring.output_format import output_format
-from pipeline.scoring.ray_job import score_with_ray
-from pipeline.scoring.ray_worker import packed_model, unpacked_model
 from pipeline.scoring.score import score_table
-from pipeline.scoring.shard_folder import ShardFolder, open_folder, read_record, write_record
-from pipeline.scoring.shards import Record, Task, finished_record, record_name, rejects_name, score_block
 from tests.stub_models import HashModel, probability_of, write_random_model
 
 QUIET = Console(quiet=True)

@@ -2,7 +2,7 @@
 
 Read it in the order the rows flow:
 
-1. ``command`` (the flags), ``options``
+1. ``flags``, ``command``, ``options``
 2. ``inputs``: which files (``locations``, ``urls``), packed or not (``compression``, ``input_bytes``), in which format
    (``formats``); several as one (``joined_table``)
 3. ``rows``, ``table``; one reader for each format: ``csv_table``, ``json_lines_table`` (``json_object``),
@@ -13,6 +13,7 @@ Read it in the order the rows flow:
    ``words_in_place``; ``quick_try``
 7. ``outputs`` (care that every output takes), ``output_format``, ``sinks``; one writer for each format: ``csv_output``,
    ``json_lines_output``, ``text_sink``, ``parquet_output``; ``growing_file``, ``compressors``, ``journal``, ``disk``
+8. ``cluster``: the same on many machines
 
 Nothing here imports training code; a CSV file is scored without torch, spaCy and pyarrow.
 """

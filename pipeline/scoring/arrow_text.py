@@ -1,6 +1,7 @@
-"""Arrow columns as text, for outputs that know no types: every value with all of its digits, null as nothing.
+"""Arrow columns as text, for outputs that know no types: every value with all of its digits.
 
-What JSON could hold without quotes (numbers, booleans, nested values) is a :class:`pipeline.scoring.rows.RawValue`.
+What JSON could hold without quotes (numbers, booleans, nested values) is a :class:`pipeline.scoring.rows.RawValue`,
+null an empty one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from pipeline.scoring.rows import RawValue
+from pipeline.scoring.rows import NO_VALUE, RawValue
 
 UNDECODABLE = "sentiment.undecodable"  # of pipeline.dialect: marks bytes that are no UTF-8
 _OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})$")
@@ -47,7 +48,7 @@ def texts_of(column: pa.Array) -> list[str]:
     if is_text(column.type):
         return _strings(column)
     if types.is_null(column.type):
-        return [""] * len(column)
+        return [NO_VALUE] * len(column)
     convert = next((convert for belongs, convert in _CONVERSIONS if belongs(column.type)), _nested)
     return convert(column)
 
@@ -68,15 +69,15 @@ def _strings(column: pa.Array) -> list[str]:
         values = column.to_pylist()
     except UnicodeDecodeError:
         values = [None if value is None else value.decode("utf-8", "replace") for value in bytes_of(column)]
-    return [value or "" for value in values] if column.null_count else values
+    return [NO_VALUE if value is None else value for value in values] if column.null_count else values
 
 
 def _integers(column: pa.Array) -> list[str]:
-    return ["" if value is None else RawValue(value) for value in column.to_pylist()]
+    return [NO_VALUE if value is None else RawValue(value) for value in column.to_pylist()]
 
 
 def _booleans(column: pa.Array) -> list[str]:
-    texts = {True: RawValue("true"), False: RawValue("false"), None: ""}
+    texts = {True: RawValue("true"), False: RawValue("false"), None: NO_VALUE}
     return [texts[value] for value in column.to_pylist()]
 
 
@@ -86,7 +87,7 @@ def _floats(column: pa.Array) -> list[str]:
     else:
         texts = map(str, column.to_numpy(zero_copy_only=False))  # numpy knows the shortest text of the smaller floats
     valid = column.is_valid().to_pylist()
-    return [_number(text) if present else "" for text, present in zip(texts, valid, strict=True)]
+    return [_number(text) if present else NO_VALUE for text, present in zip(texts, valid, strict=True)]
 
 
 def _number(text: str) -> str:
@@ -94,7 +95,7 @@ def _number(text: str) -> str:
 
 
 def _decimals(column: pa.Array) -> list[str]:
-    return ["" if value is None else RawValue(format(value, "f")) for value in column.to_pylist()]
+    return [NO_VALUE if value is None else RawValue(format(value, "f")) for value in column.to_pylist()]
 
 
 def _times(column: pa.Array) -> list[str]:
@@ -106,7 +107,7 @@ def _times(column: pa.Array) -> list[str]:
             texts = [None if text is None else f"{text}+0000" for text in in_utc]
     else:
         texts = column.cast(pa.string()).to_pylist()
-    return ["" if text is None else _iso(text) for text in texts]
+    return [NO_VALUE if text is None else _iso(text) for text in texts]
 
 
 def _iso(text: str) -> str:
@@ -123,7 +124,7 @@ def _durations(column: pa.Array) -> list[str]:
 
 
 def _binary(column: pa.Array) -> list[str]:
-    return ["" if value is None else _text_of_bytes(value) for value in column.to_pylist()]
+    return [NO_VALUE if value is None else _text_of_bytes(value) for value in column.to_pylist()]
 
 
 def _text_of_bytes(value: bytes) -> str:
@@ -135,13 +136,13 @@ def _text_of_bytes(value: bytes) -> str:
 
 def _extension_texts(column: pa.Array) -> list[str]:
     if column.type.extension_name == "arrow.uuid":
-        return ["" if value is None else str(value) for value in column.to_pylist()]
+        return [NO_VALUE if value is None else str(value) for value in column.to_pylist()]
     return texts_of(column.storage)
 
 
 def _nested(column: pa.Array) -> list[str]:
     valid = column.is_valid().to_pylist()
-    return [_json_of(column, place) if present else "" for place, present in enumerate(valid)]
+    return [_json_of(column, place) if present else NO_VALUE for place, present in enumerate(valid)]
 
 
 def _json_of(column: pa.Array, place: int) -> str:

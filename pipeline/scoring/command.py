@@ -1,4 +1,4 @@
-"""The command ``sentiment score``: its options, and what they start."""
+"""The command ``sentiment score``: what its flags start."""
 
 from __future__ import annotations
 
@@ -8,70 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.argument_types import number_from_zero, positive_number, share
 from pipeline.console import Console
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.inference import SentimentModel
     from pipeline.scoring.options import ScoreOptions
-
-
-def add_score_command(parser: argparse.ArgumentParser) -> None:
-    """Options of ``sentiment score``."""
-    parser.add_argument(
-        "inputs",
-        nargs="*",
-        metavar="INPUT",
-        help="CSV, JSON lines or Parquet of reviews, packed (.gz, .zst) or not; several, 'patterns*.csv', a URL, or - "
-        "for standard input",
-    )
-    parser.add_argument(
-        "-o",
-        "--output",
-        help="file to write: .csv, .jsonl or .parquet, .csv.gz, .csv.zst ..., or - for standard output; with "
-        "--engine ray a folder",
-    )
-    parser.add_argument("--text", action="append", metavar="TEXT", help="score this text and show what mattered in it")
-    parser.add_argument("--model", help="model folder or name (default: the last one trained here, or the bundled one)")
-    group = parser.add_argument_group("the input")
-    group.add_argument("--text-column", metavar="NAME", help="column of the review, by name or number (found by name)")
-    group.add_argument("--no-header", dest="has_header", action="store_false", help="the first line is a row already")
-    group.add_argument("--delimiter", help="of the input's fields (found from its first lines)")
-    group.add_argument("--encoding", help="of the input (found from its first bytes)")
-    group.add_argument("--strict", action="store_true", help="stop at the first row with an error")
-    group = parser.add_argument_group("the output")
-    group.add_argument("--columns", metavar="A,B", help="the input's columns to keep (all); the new ones follow")
-    group.add_argument("--prefix", help="put before the names of the new columns")
-    group.add_argument("--output-format", choices=("csv", "jsonl", "parquet"), help="(by the output's name)")
-    group.add_argument("--threshold", type=share, default=0.5, help="lowest probability called positive (0.5)")
-    group.add_argument(
-        "--abstain-below",
-        type=share,
-        metavar="P",
-        help="answer `uncertain` where the answer is less probable than this",
-    )
-    group.add_argument(
-        "--explain", type=number_from_zero, default=0, metavar="N", help="add the N words that pushed each answer most"
-    )
-    group = parser.add_argument_group("the run")
-    group.add_argument(
-        "--batch-size",
-        "--window-rows",
-        dest="window_rows",
-        type=positive_number,
-        default=256,
-        metavar="N",
-        help="rows scored together (256); memory grows with it",
-    )
-    group.add_argument(
-        "--engine",
-        choices=("local", "ray"),
-        default="local",
-        help="ray: many files into a folder of shards, on all cores of this machine or of a Ray cluster (local)",
-    )
-    group.add_argument("--workers", type=positive_number, metavar="N", help="of --engine ray (one for each core)")
-    group.add_argument("--ray-address", metavar="ADDRESS", help="of a running Ray cluster, such as ray://head:10001")
 
 
 def run_score(arguments: argparse.Namespace, console: Console) -> None:
@@ -83,9 +25,10 @@ def run_score(arguments: argparse.Namespace, console: Console) -> None:
         raise UsageError("nothing to score; name a file and an output with -o, or a text with --text")
     if arguments.output is None:
         raise UsageError("no output; name one with -o, or -o - for standard output")
+    _check_output(arguments.output)
     options = options_of(arguments)
     if arguments.engine == "ray":
-        from pipeline.scoring.ray_job import score_with_ray
+        from pipeline.scoring.cluster.ray_job import score_with_ray
 
         folder = _model_folder(arguments, console)
         score_with_ray(
@@ -105,6 +48,14 @@ def run_score(arguments: argparse.Namespace, console: Console) -> None:
 
     paths = expand_inputs(arguments.inputs)
     score_table(paths, arguments.output, _load_model(arguments, console), console, options)
+
+
+def _check_output(name: str) -> None:
+    from pipeline.scoring.locations import check_name
+
+    check_name(name, "output")
+    if name == "-" and sys.stdout is None:
+        raise UsageError("standard output is closed; name a file with -o")
 
 
 def options_of(arguments: argparse.Namespace) -> ScoreOptions:
@@ -133,10 +84,23 @@ def options_of(arguments: argparse.Namespace) -> ScoreOptions:
 
 
 def _listed(names: str) -> list[str]:
-    """Return names that commas part; one with a comma in it stands in quotes, as in CSV."""
+    """Return names that commas part; one with a comma in it stands in quotes, as in CSV.
+
+    Raises:
+        UsageError: there is none, or a line break stands outside of quotes.
+    """
     import csv
 
-    return [name.strip() for name in next(csv.reader([names], skipinitialspace=True), [])]
+    try:
+        listed = [name.strip() for name in next(csv.reader([names], skipinitialspace=True), [])]
+    except csv.Error:
+        raise UsageError(
+            f"--columns {names!r}: has a line break between names; part them by commas, and put a name that holds a "
+            "line break into quotes"
+        ) from None
+    if not any(listed):
+        raise UsageError("--columns names no column; name some, as in --columns id,review, or leave it out")
+    return listed
 
 
 def _model_folder(arguments: argparse.Namespace, console: Console) -> Path:
@@ -161,6 +125,8 @@ def _try_texts(arguments: argparse.Namespace, console: Console) -> None:
         raise UsageError("--text scores that text alone; leave the files and -o away")
     from pipeline.scoring.quick_try import quick_try
 
+    if sys.stdout is None:
+        raise UsageError("standard output is closed, and that is where --text answers")
     options = options_of(arguments)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     quick_try(

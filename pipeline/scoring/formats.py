@@ -33,8 +33,8 @@ _OTHER_FORMATS = {
     **dict.fromkeys((".pdf", ".doc", ".docx"), "a document"),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif"), "a picture"),
 }
+_PARQUET, _ENCRYPTED_PARQUET = b"PAR1", b"PARE"
 _FIRST_BYTES = {
-    b"PARE": "an encrypted Parquet file",
     b"\x1f\x8b": "packed twice",
     b"\x28\xb5\x2f\xfd": "packed twice",
     b"PK\x03\x04": "an Excel workbook or a zip archive",
@@ -42,12 +42,13 @@ _FIRST_BYTES = {
     b"%PDF-": "a PDF",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
-    b"ARROW1": "an Arrow file",
+    b"ARROW1\0\0": "an Arrow file",
     b"SQLite format 3\0": "a database",
-    b"BZh": "packed by bzip2",
     b"\xfd7zXZ\0": "packed by xz",
+    **{b"BZh%d" % level + block: "packed by bzip2" for level in range(1, 10) for block in (b"1AY&SY", b"\x17rE8P\x90")},
 }
+_TEXT_CONTROLS = b"\t\n\v\f\r\x1b"
+_BYTES_OF_EVIDENCE = 32
 _ADVICE = "export or unpack it as CSV, JSON lines or Parquet first"
 
 
@@ -93,17 +94,26 @@ def check_first_bytes(head: bytes, name: str, told: str | None) -> None:
     for magic, description in _FIRST_BYTES.items():
         if head.startswith(magic):
             raise SentimentError(f"{name}: is {description}, not {FORMAT_NAMES[told or CSV]}; {_ADVICE}")
-    if head.startswith(b"PAR1") and told in (CSV, JSON_LINES):
+    for mark, description in ((b"GIF8", "a picture"), (_ENCRYPTED_PARQUET, "an encrypted Parquet file")):
+        if head.startswith(mark) and (told == PARQUET or _goes_on_in_bytes(head, mark)):
+            raise SentimentError(f"{name}: is {description}, not {FORMAT_NAMES[told or CSV]}; {_ADVICE}")
+    if told in (CSV, JSON_LINES) and format_of_bytes(head) == PARQUET:
         raise SentimentError(f"{name}: is a Parquet file, not {FORMAT_NAMES[told]}; rename it to end in .parquet")
-    if told == PARQUET and head and not head.startswith(b"PAR1"):
+    if told == PARQUET and head and not head.startswith(_PARQUET):
         raise SentimentError(f"{name}: is no Parquet file, whatever its name says; is it damaged, or a CSV file?")
 
 
 def format_of_bytes(head: bytes) -> str:
     """Return the format that the first bytes tell: Parquet by its mark, JSON lines by an object in the first line."""
-    if head.startswith(b"PAR1"):
+    if head.startswith(_PARQUET) and _goes_on_in_bytes(head, _PARQUET):
         return PARQUET
     return JSON_LINES if _first_line_is_object(head) else CSV
+
+
+def _goes_on_in_bytes(head: bytes, mark: bytes) -> bool:
+    """Return whether what follows a mark is no text; a table may begin with such letters: ``PARENT_ID,review``."""
+    following = head[len(mark) : _BYTES_OF_EVIDENCE]
+    return following.endswith(mark) or any(byte < 0x20 and byte not in _TEXT_CONTROLS for byte in following)
 
 
 def _first_line_is_object(head: bytes) -> bool:

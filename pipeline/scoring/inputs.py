@@ -28,6 +28,7 @@ from pipeline.scoring.input_bytes import FileBytes, SteadyBytes, spooled
 from pipeline.scoring.joined_table import JoinedTable, OpenFile, check_same_columns
 from pipeline.scoring.locations import (
     check_inputs,
+    check_name,
     expand_inputs,
     fingerprint,
     is_local,
@@ -72,6 +73,7 @@ def check_paths(paths: Sequence[str], output_path: str) -> None:
         SentimentError: an input is missing or a folder.
     """
     check_inputs(paths)
+    check_name(output_path, "output")
     for path in paths:
         format_of_name(path)
     if is_stream(output_path):

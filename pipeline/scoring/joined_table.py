@@ -84,10 +84,17 @@ class JoinedTable:
         Raises:
             SentimentError: a file cannot be read further, or has other columns than the first.
         """
-        yield from self._rows_of_file()
-        for index in range(1, len(self._names)):
-            self._go_on_to(index)
-            yield from map(self._renumbered, self._rows_of_file())
+        if len(self._names) == 1:
+            yield from self._rows_of_file()
+            return
+        for index, name in enumerate(self._names):
+            if index:
+                self._go_on_to(index)
+            for row in self._rows_of_file():
+                row.file, row.row_of_file = name, row.number
+                row.number += self._rows_before
+                yield row
+                del row  # may be large
 
     def facts(self) -> InputFacts:
         """Return what reading has found so far: how the first file is written, and the counts of all.
@@ -113,11 +120,7 @@ class JoinedTable:
         try:
             yield from self._file.table.rows()
         except DamagedInputError as damage:
-            raise damage.after_row(self.rows_read) from damage.__cause__
-
-    def _renumbered(self, row: Row) -> Row:
-        row.number += self._rows_before
-        return row
+            raise damage.after_row(self._file.table.rows_read) from damage.__cause__
 
     def _go_on_to(self, index: int) -> None:
         self._rows_before += self._file.table.rows_read

@@ -1,8 +1,8 @@
 """Streams of JSON lines: one object a line, every line a row.
 
 The columns are the keys of a sample, in the order in which they are first seen. A row holds a string's text as it is;
-numbers, booleans and nested values as they are written (:class:`pipeline.scoring.rows.RawValue`); nothing where a key
-is missing or null. What a row cannot hold goes with its whole line to the rejects file:
+numbers, booleans and nested values as they are written (:class:`pipeline.scoring.rows.RawValue`, an empty one where a
+key is missing or null). What a row cannot hold goes with its whole line to the rejects file:
 
 - **a key that is no column**, for the sample lacked it; a **key that stands there twice**, of which the last counts;
 - **no JSON object**: kept as a row without values;
@@ -21,7 +21,7 @@ from typing import BinaryIO
 from pipeline.dialect import DecodedText, count_marks, replace_marks
 from pipeline.errors import SentimentError
 from pipeline.scoring.json_object import parse_object
-from pipeline.scoring.rows import Problem, RawValue, Row
+from pipeline.scoring.rows import NO_VALUE, Problem, RawValue, Row
 from pipeline.scoring.table import InputFacts, Position
 
 LONGEST_LINE = 1 << 26  # characters
@@ -131,7 +131,7 @@ class JsonLinesTable:
             self.bytes_replaced += count
         if self.text.has_marks:
             text = replace_marks(text)
-        fields = [""] * len(self._places)
+        fields: list[str] = [NO_VALUE] * len(self._places)
         native: str | None = text
         try:
             self._fill(fields, text, problems)

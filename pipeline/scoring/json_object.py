@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from pipeline.scoring.rows import RawValue
+from pipeline.scoring.rows import NO_VALUE, RawValue
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]', re.DOTALL)
 _CLOSERS = {"{": "}", "[": "]"}
@@ -32,8 +32,8 @@ _DECODER = json.JSONDecoder(
 def parse_object(text: str) -> list[tuple[str, str]]:
     """Return the keys and values of a JSON object, in order, a repeated key as often as it stands there.
 
-    A string's value is its text, ``null`` is empty, anything else is a :class:`RawValue` of its own JSON text. NaN and
-    Infinity, which JSON lacks and Python writes, are let pass. What is nested too deep for Python's parser is told
+    A string's value is its text, anything else is a :class:`RawValue` of its own JSON text, ``null`` an empty one. NaN
+    and Infinity, which JSON lacks and Python writes, are let pass. What is nested too deep for Python's parser is told
     apart by its brackets and not looked into.
 
     Args:
@@ -71,7 +71,7 @@ def written_values(text: str) -> dict[str, str]:
 def _text_of(value: object) -> str:
     if isinstance(value, str):
         return value
-    return "" if value is None else RawValue("true" if value else "false")
+    return NO_VALUE if value is None else RawValue("true" if value else "false")
 
 
 def _kind_of(value: object) -> str:

@@ -38,11 +38,13 @@ def expand_inputs(patterns: Sequence[str]) -> list[str]:
 
     Raises:
         SentimentError: a glob matches no file.
+        UsageError: a name cannot be one.
     """
     return [path for pattern in patterns for path in _expanded(pattern)]
 
 
 def _expanded(pattern: str) -> list[str]:
+    check_name(pattern, "input")
     if pattern.startswith("file://"):
         pattern = _local_path(pattern)
     if is_url(pattern):
@@ -67,7 +69,7 @@ def check_inputs(paths: Sequence[str]) -> None:
 
     Raises:
         SentimentError: an input is missing, a folder, or may not be read.
-        UsageError: there is none, or ``-`` twice.
+        UsageError: there is none, ``-`` twice, or a name that cannot be one.
     """
     if not paths:
         raise UsageError("no input; name a file, or - for standard input")
@@ -76,11 +78,35 @@ def check_inputs(paths: Sequence[str]) -> None:
     for path in paths:
         if is_url(path):
             check_url(path)
-        elif path != "-":
+        elif path == "-":
+            _check_standard_input()
+        else:
             _check_local(path)
 
 
+def check_name(name: str, kind: str) -> None:
+    """Refuse the name of an input or output that no file can have.
+
+    Args:
+        name: a path, URL or pattern.
+        kind: what it names, for the message.
+
+    Raises:
+        UsageError: it is empty or holds the character NUL.
+    """
+    if not name:
+        raise UsageError(f"the {kind}'s name is empty; name a file, or - for standard {kind}")
+    if "\0" in name:
+        raise UsageError(f"{name!r}: holds the character NUL, which no name can; check the {kind}'s name")
+
+
+def _check_standard_input() -> None:
+    if sys.stdin is None:
+        raise SentimentError("standard input is closed; name a file, or pipe the reviews in")
+
+
 def _check_local(path: str) -> None:
+    check_name(path, "input")
     try:
         is_folder = S_ISDIR(Path(path).stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -129,6 +155,7 @@ def open_bytes(path: str) -> tuple[FileBytes, int | None]:
     if is_url(path):
         return open_url(path)
     if path == "-":
+        _check_standard_input()
         return FileBytes(_StandardInput(), "standard input"), None
     try:
         # Unbuffered: of a read that fails half-way, a buffer would keep what came before.

@@ -29,9 +29,16 @@ class Problem:
 
 
 class RawValue(str):
-    """A field whose value is no text in a table that knows types: a number of a JSON object, as it is written there."""
+    """A field whose value is no text in a table that knows types: a number of a JSON object, as it is written there.
+
+    An empty one (:data:`NO_VALUE`) is no value at all: ``null``, or a key that is missing. In CSV it is as empty as an
+    empty text; JSON lines and Parquet tell the two apart.
+    """
 
     __slots__ = ()
+
+
+NO_VALUE = RawValue("")
 
 
 @dataclass(slots=True)
@@ -39,14 +46,16 @@ class Row:
     """One row as it goes out: as many fields as the table has columns, and what was wrong with it.
 
     Attributes:
-        number: 1 for the first row of the input, the header not counted.
-        line: the line of the file on which the row begins, from 1; the row's number where a format has no lines.
+        number: 1 for the first row of the input, the header not counted; it runs on through several files.
+        line: the line of its file on which the row begins, from 1; the row's number where a format has no lines.
         fields: the values as text; may be made only when one is asked for.
         problems: empty where all is well.
         original: all fields as they stood, where ``fields`` cannot hold them; undecodable bytes still marked.
         native: the row as its format has it, for an output of the same format; None of CSV.
         characters: of all fields together, as far as memory goes; 0 where they are still to be counted.
         encoding: of the file, where ``original`` marks undecodable bytes.
+        file: the row's file as messages call it, where the input is several; else empty.
+        row_of_file: the row's number in that file; 0 where the input is one file.
     """
 
     number: int
@@ -57,6 +66,18 @@ class Row:
     native: Any = None
     characters: int = 0
     encoding: str = "utf-8"
+    file: str = ""
+    row_of_file: int = 0
+
+    def place(self) -> str:
+        """Return where the row stands, for messages: ``row 28 (line 30)``, of several files ``row 28 (b.csv, line 6)``.
+
+        The line goes unsaid where it is the row's number too: a format without lines, a table without a header.
+        """
+        if not self.file:
+            return f"row {self.number}" + (f" (line {self.line})" if self.line != self.number else "")
+        at = f"line {self.line}" if self.line != self.row_of_file else f"row {self.row_of_file}"
+        return f"row {self.number} ({self.file}, {at})"
 
 
 def reject_record(row: Row) -> dict[str, Any]:
@@ -66,12 +87,13 @@ def reject_record(row: Row) -> dict[str, Any]:
         row: a row whose ``original`` is set.
 
     Returns:
-        ``row``, ``line``, ``problems``, ``fields`` and, where bytes were replaced, ``base64``: the original bytes by
-        the field's position from 0.
+        ``row``, ``line``, ``problems``, ``fields``; where the input is several files, also ``file``; where bytes were
+        replaced, also ``base64``: the original bytes by the field's position from 0.
     """
     fields = row.original or []
     record: dict[str, Any] = {
         "row": row.number,
+        **({"file": row.file} if row.file else {}),
         "line": row.line,
         "problems": [str(problem) for problem in row.problems],
         "fields": [replace_marks(value) for value in fields],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -12,9 +12,11 @@ from typing import Any, Self
 from pipeline.console import Console
 from pipeline.scoring.growing_file import is_stream
 from pipeline.scoring.output_format import rejects_path
+from pipeline.scoring.rows import Row
 from pipeline.scoring.table import InputFacts, Table
 
 SECONDS_BETWEEN_WORDS = 60.0  # of progress where there is no terminal for a bar
+_ROWS_BETWEEN_LOOKS = 256  # at the clock
 
 
 @dataclass
@@ -63,7 +65,13 @@ _COUNTED = ("rows", "positive", "negative", "uncertain", "rows_with_problems", "
 
 
 class Progress:
-    """A bar on a terminal, a line a minute elsewhere; a context manager."""
+    """A bar on a terminal, a line a minute elsewhere; a context manager.
+
+    Args:
+        table: being read; what has been read of it already was scored by an earlier run.
+        summary: counts the rows, those of an earlier run included.
+        console: shows it.
+    """
 
     def __init__(self, table: Table, summary: ScoreSummary, console: Console) -> None:
         self._table = table
@@ -72,7 +80,9 @@ class Progress:
         self._started = self._last_word = time.perf_counter()
         self._earlier_rows = summary.rows
         position = table.position()
-        self._bar = console.progress(position.total, "scoring", unit=position.unit, has_counts=False)
+        self._bar = console.progress(
+            position.total, "scoring", unit=position.unit, has_counts=False, initial=position.done
+        )
 
     def __enter__(self) -> Self:
         """Show the bar."""
@@ -87,13 +97,41 @@ class Progress:
 
     def show(self) -> None:
         """Say how far the run has come."""
-        self._bar.update(self._table.position().done - self._bar.n)
         now = time.perf_counter()
         rate = f"{(self._summary.rows - self._earlier_rows) / (now - self._started):,.0f} rows/s"
         self._bar.set_postfix_str(rate, refresh=False)
+        self._bar.update(self._table.position().done - self._bar.n)
         if self._bar.disable and now - self._last_word > SECONDS_BETWEEN_WORDS:
             self._console.say(f"{self._table.name}: {self._summary.rows:,} rows so far, {rate}")
             self._last_word = now
+
+
+def passing_over(rows: Iterable[Row], total: int, name: str, console: Console) -> Iterator[Row]:
+    """Yield the rows that an earlier run scored, and say how many of them have been read again.
+
+    Args:
+        rows: those rows.
+        total: how many they are.
+        name: of the table.
+        console: shows a bar on a terminal, gets a line a minute elsewhere.
+    """
+    last_word = time.perf_counter()
+    with console.progress(total, "reading again what is scored already", unit="rows", has_counts=False) as bar:
+        for count, row in enumerate(rows, start=1):
+            yield row
+            del row  # may be large
+            if count % _ROWS_BETWEEN_LOOKS:
+                continue
+            bar.update(count - bar.n)
+            now = time.perf_counter()
+            if bar.disable and now - last_word > SECONDS_BETWEEN_WORDS:
+                console.say(f"{name}: {count:,} of the {total:,} rows scored already are read again")
+                last_word = now
+
+
+def counted(count: int, unit: str) -> str:
+    """Return a number with its unit: ``1 row``, ``2,000 rows``."""
+    return f"{count:,} {unit}" if count == 1 else f"{count:,} {unit}s"
 
 
 def report(summary: ScoreSummary, output_path: str, console: Console) -> None:
@@ -106,21 +144,25 @@ def report(summary: ScoreSummary, output_path: str, console: Console) -> None:
     rows = summary.rows - summary.resumed_at
     rate = rows / max(summary.seconds, 1e-9)
     earlier = f"; {summary.resumed_at:,} of them by an earlier run" if summary.resumed_at else ""
-    console.say(f"{place}: {summary.rows:,} rows{share}, {summary.seconds:.1f} s ({rate:,.0f} rows/s{earlier})")
+    console.say(
+        f"{place}: {counted(summary.rows, 'row')}{share}, {summary.seconds:.1f} s ({rate:,.0f} rows/s{earlier})"
+    )
     found = summary.input
     encoding = {"cp1252": "windows-1252", "ascii": "utf-8"}.get(found.encoding, found.encoding)
     if encoding != "utf-8":
         console.say(f"  read as {encoding}; if letters look wrong, name the encoding with --encoding")
     if summary.problems:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in summary.problems.most_common())
-        console.say(f"  {summary.rows_with_problems:,} rows with a note in score_error: {kinds}")
+        console.say(f"  {counted(summary.rows_with_problems, 'row')} with a note in score_error: {kinds}")
     if summary.cut:
-        console.say(f"  {summary.cut:,} texts longer than the model reads: beginning and end were scored")
+        console.say(f"  {counted(summary.cut, 'text')} longer than the model reads: beginning and end were scored")
     if found.bytes_replaced:
-        console.say(f"  {found.bytes_replaced:,} bytes stood for no character in {encoding}; now U+FFFD")
+        console.say(f"  {counted(found.bytes_replaced, 'byte')} stood for no character in {encoding}; now U+FFFD")
     if found.blank_lines:
-        console.say(f"  {found.blank_lines:,} blank lines passed over")
+        console.say(f"  {counted(found.blank_lines, 'blank line')} passed over")
     if summary.rejected and is_stream(output_path):
-        console.say(f"  {summary.rejected:,} rows lost surplus fields or bytes; an output file keeps them beside it")
+        console.say(
+            f"  {counted(summary.rejected, 'row')} lost surplus fields or bytes; an output file keeps them beside it"
+        )
     elif summary.rejected:
-        console.say(f"  {summary.rejected:,} rows kept as they were in {rejects_path(output_path)}")
+        console.say(f"  {counted(summary.rejected, 'row')} kept as read in {rejects_path(output_path)}")

@@ -26,7 +26,7 @@ from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.inference import SentimentModel, find_model
 from pipeline.machine import machine_description
-from pipeline.scoring.ray_job import score_with_ray
+from pipeline.scoring.cluster.ray_job import score_with_ray
 from pipeline.scoring.score import score_table
 from tests.bench.conditions import cores_used_by_others, processor_seconds
 

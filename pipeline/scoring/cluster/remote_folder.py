@@ -10,14 +10,14 @@ from typing import Any
 from uuid import uuid4
 
 from pipeline.errors import SentimentError
-from pipeline.scoring.local_folder import SCRATCH
+from pipeline.scoring.cluster.local_folder import SCRATCH
 
 _STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss"}
 """What shows an object whole or not at all; elsewhere a file is uploaded under another name and renamed."""
 
 
 class RemoteFolder:
-    """What :class:`pipeline.scoring.shard_folder.ShardFolder` says, of a URL.
+    """What :class:`pipeline.scoring.cluster.shard_folder.ShardFolder` says, of a URL.
 
     Args:
         url: ``s3://bucket/folder`` and the like.

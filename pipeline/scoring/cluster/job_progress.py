@@ -8,8 +8,8 @@ from typing import Self
 
 from pipeline.console import Console
 from pipeline.errors import SentimentError, UsageError
-from pipeline.scoring.blocks import Block
-from pipeline.scoring.shards import Record
+from pipeline.scoring.cluster.blocks import Block
+from pipeline.scoring.cluster.shards import Record
 from pipeline.scoring.summary import SECONDS_BETWEEN_WORDS
 
 _SHOWN_ERRORS = 5

@@ -12,9 +12,9 @@ from typing import Any
 from pipeline import __version__
 from pipeline.errors import SentimentError
 from pipeline.inference import CONFIG_NAME, VOCABULARY_NAME, WEIGHTS_NAME, SentimentModel
-from pipeline.scoring.blocks import Block
-from pipeline.scoring.shard_folder import open_folder
-from pipeline.scoring.shards import Record, Task, finished_record, score_block
+from pipeline.scoring.cluster.blocks import Block
+from pipeline.scoring.cluster.shard_folder import open_folder
+from pipeline.scoring.cluster.shards import Record, Task, finished_record, score_block
 
 MODEL_FILES = (CONFIG_NAME, WEIGHTS_NAME, VOCABULARY_NAME)
 

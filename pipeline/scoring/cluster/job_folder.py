@@ -13,10 +13,10 @@ from typing import Any
 
 from pipeline import __version__
 from pipeline.errors import SentimentError
-from pipeline.scoring.blocks import Block
-from pipeline.scoring.local_folder import SCRATCH
-from pipeline.scoring.shard_folder import ShardFolder, read_record, write_record
-from pipeline.scoring.shards import ATTEMPTS, Record, Task, finished_record, record_name, rejects_name
+from pipeline.scoring.cluster.blocks import Block
+from pipeline.scoring.cluster.local_folder import SCRATCH
+from pipeline.scoring.cluster.shard_folder import ShardFolder, read_record, write_record
+from pipeline.scoring.cluster.shards import ATTEMPTS, Record, Task, finished_record, record_name, rejects_name
 
 PLAN, SUCCESS = "_plan.json", "_SUCCESS.json"
 _RECORDS_AT_A_TIME = 32

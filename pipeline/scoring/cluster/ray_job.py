@@ -23,15 +23,15 @@ from pipeline import artifacts
 from pipeline.console import Console
 from pipeline.errors import SentimentError, UsageError
 from pipeline.inference import SentimentModel
-from pipeline.scoring.blocks import ROWS_OF_BLOCK, Block, plan_blocks
+from pipeline.scoring.cluster.blocks import ROWS_OF_BLOCK, Block, plan_blocks
+from pipeline.scoring.cluster.job_folder import SUCCESS, clear_traces, finished_records, make_room, manifest
+from pipeline.scoring.cluster.job_progress import JobProgress
+from pipeline.scoring.cluster.ray_session import imported_ray, quiet_context, ray_session
+from pipeline.scoring.cluster.ray_worker import BlockScorer, packed_model
+from pipeline.scoring.cluster.shard_folder import open_folder, write_record
+from pipeline.scoring.cluster.shards import Record, Task, key_of
 from pipeline.scoring.inputs import expand_inputs, open_table
-from pipeline.scoring.job_folder import SUCCESS, clear_traces, finished_records, make_room, manifest
-from pipeline.scoring.job_progress import JobProgress
 from pipeline.scoring.options import ScoreOptions
-from pipeline.scoring.ray_session import imported_ray, quiet_context, ray_session
-from pipeline.scoring.ray_worker import BlockScorer, packed_model
-from pipeline.scoring.shard_folder import open_folder, write_record
-from pipeline.scoring.shards import Record, Task, key_of
 from pipeline.scoring.urls import is_url
 from pipeline.scoring.windows import windows
 from pipeline.text_column import find_text_column

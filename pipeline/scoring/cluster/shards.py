@@ -16,12 +16,12 @@ from typing import Any
 from pipeline import __version__, artifacts
 from pipeline.console import Console
 from pipeline.errors import SentimentError, UsageError
-from pipeline.scoring.blocks import Block
+from pipeline.scoring.cluster.blocks import Block
+from pipeline.scoring.cluster.shard_folder import ShardFolder, read_record, write_record
 from pipeline.scoring.inputs import InputOptions, open_table
 from pipeline.scoring.options import ScoreOptions
 from pipeline.scoring.output_format import output_format, rejects_path
 from pipeline.scoring.score import score_table
-from pipeline.scoring.shard_folder import ShardFolder, read_record, write_record
 from pipeline.scoring.summary import ScoreSummary
 from pipeline.scoring.windows import ProbabilityModel
 

@@ -15,7 +15,7 @@ SCRATCH = "_temporary"
 
 
 class LocalFolder:
-    """What :class:`pipeline.scoring.shard_folder.ShardFolder` says, of local files.
+    """What :class:`pipeline.scoring.cluster.shard_folder.ShardFolder` says, of local files.
 
     Args:
         path: need not be there.

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline import artifacts
-from pipeline.scoring.local_folder import LocalFolder
-from pipeline.scoring.remote_folder import RemoteFolder
+from pipeline.scoring.cluster.local_folder import LocalFolder
+from pipeline.scoring.cluster.remote_folder import RemoteFolder
 from pipeline.scoring.urls import is_url
 
 
