@@ -4,13 +4,17 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,10 +22,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pipeline.console import Console
+from pipeline.scoring import summary as score_summary
 from pipeline.scoring import windows as score_windows
 from pipeline.scoring.answers import OUTPUT_COLUMNS
 from pipeline.scoring.options import ScoreOptions
+from pipeline.scoring.rows import Row
 from pipeline.scoring.score import score_table
+from pipeline.scoring.summary import Progress, ScoreSummary, passing_over
+from pipeline.scoring.table import Position, Table
 from pipeline.text_column import find_text_column
 from tests.stub_models import HashModel, probability_of
 
@@ -262,19 +270,100 @@ def test_scoring_loads_no_training_code() -> None:
     assert done.stdout == "[]\n"
 
 
+def converted(folder: Path, content: bytes, name: str) -> Path:
+    (folder / "in.jsonl").write_bytes(content)
+    score_table(str(folder / "in.jsonl"), str(folder / name), HashModel(), QUIET, ScoreOptions(text_column="review"))
+    return folder / name
+
+
+def test_no_value_is_no_empty_text_in_the_formats_that_know_both(tmp_path: Path) -> None:
+    content = b"""{"id": null, "review": "good", "n": 1.50}
+{"id": "", "review": ""}
+{"review": null, "n": null}
+nothing
+"""
+    own = [(None, "good", "1.50"), ("", "", None), (None, None, None), (None, None, None)]
+    table = pq.read_table(converted(tmp_path, content, "out.parquet"))
+    assert [tuple(row[name] for name in ("id", "review", "n")) for row in table.to_pylist()] == own
+    errors = table["score_error"].to_pylist()
+    assert errors[:3] == [None, "blank text", "blank text"]
+    assert errors[3].startswith("not a JSON object")
+    table = table.drop_columns(OUTPUT_COLUMNS)
+    table = table.append_column("m", pa.array([1, None, 2, None])).append_column("z", pa.nulls(4))
+    pq.write_table(table, tmp_path / "in.parquet")
+    score_table(str(tmp_path / "in.parquet"), str(tmp_path / "out.jsonl"), HashModel(), QUIET)
+    objects = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [tuple(one[name] for name in ("id", "review", "n")) for one in objects] == own
+    assert [(one["m"], one["z"]) for one in objects] == [(1, None), (None, None), (2, None), (None, None)]
+    lines = converted(tmp_path, content, "out.csv").read_text().splitlines()
+    assert [line.split(",")[:3] for line in lines[2:4]] == [["", "", ""], ["", "", ""]]
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
 
 
-def test_a_terminal_sees_how_far_it_is_and_how_long_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "in.csv").write_text("review\n" + "a film\n" * 40_000)
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr(tqdm, "monitor_interval", 0)  # or its thread would outlive the test
+    return stream
+
+
+def drawn(terminal: Terminal, description: str) -> list[str]:
+    return [line for line in terminal.getvalue().split("\r") if line.startswith(f"{description}:")]
+
+
+def test_a_terminal_sees_how_far_it_is_and_how_long_it_takes(tmp_path: Path, terminal: Terminal) -> None:
+    (tmp_path / "in.csv").write_text("review\n" + "a film\n" * 40_000)
     options = ScoreOptions(window_rows=100)
     score_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), HashModel(), Console(), options)
-    drawn = [line for line in terminal.getvalue().split("\r") if line.startswith("scoring:")]
-    assert len(drawn) > 1
-    assert all(" left" in line for line in drawn)
-    assert "rows/s" in drawn[-1]
+    lines = drawn(terminal, "scoring")
+    assert len(lines) > 1
+    assert all(" left" in line for line in lines)
+    assert "rows/s" in lines[-1]
+
+
+class TableAt:
+    name = "in.csv"
+
+    def __init__(self, done: int) -> None:
+        self.done = done
+
+    def position(self) -> Position:
+        return Position(self.done, 100_000_000, "bytes")
+
+
+def test_a_run_that_goes_on_shows_what_it_does_itself(terminal: Terminal) -> None:
+    table, summary = TableAt(50_000_000), ScoreSummary(rows=500_000)
+    with Progress(cast(Table, table), summary, Console()) as progress:
+        for _ in range(4):
+            table.done += 1_000_000
+            summary.rows += 100
+            time.sleep(0.12)  # tqdm draws ten times a second
+            progress.show()
+    lines = drawn(terminal, "scoring")
+    assert [line.split("%")[0].split()[-1] for line in lines[-5:]] == ["50", "51", "52", "53", "54"]
+    seconds_left, rate = re.findall(r"00:(\d\d) left, ([0-9,]+) rows/s", lines[-1])[0]
+    assert 2 <= int(seconds_left) <= 30
+    assert 20 < int(rate) < 1000
+
+
+def test_what_is_read_again_is_shown(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [Row(number, number + 1, []) for number in range(1, 1025)]
+    found = []
+    for row in passing_over(iter(rows), 1024, "in.csv", Console()):
+        found.append(row)
+        if len(found) % 256 == 0:
+            time.sleep(0.12)
+    assert found == rows
+    lines = drawn(terminal, "reading again what is scored already")
+    assert {"0", "25", "50", "75", "100"} == {line.split("%")[0].split()[-1] for line in lines}
+    assert all(" left" in line for line in lines)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setattr(score_summary, "SECONDS_BETWEEN_WORDS", -1)
+    assert list(passing_over(iter(rows), 1024, "in.csv", Console())) == rows
+    said = sys.stderr.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert said[1] == "in.csv: 512 of the 1,024 rows scored already are read again"
