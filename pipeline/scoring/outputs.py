@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from pipeline import artifacts
 from pipeline.console import Console
@@ -24,6 +24,7 @@ from pipeline.scoring.growing_file import GrowingFile, is_stream, mode_of
 from pipeline.scoring.journal import Journal, journal_path
 from pipeline.scoring.output_format import real_path, rejects_path, shown_path
 from pipeline.scoring.rows import Row
+from pipeline.scoring.sink import Sink
 
 CHECKPOINT_ROWS = 16_384
 CHECKPOINT_CHARACTERS = 1 << 24
@@ -32,49 +33,6 @@ CHECKPOINT_SECONDS = 20.0
 
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
-
-
-class Sink(Protocol):
-    """Rows in a format, growing in a place of its own.
-
-    Attributes:
-        rows: rows in it.
-    """
-
-    rows: int
-
-    def open(self) -> None:
-        """Make the place, empty."""
-
-    def write_header(self, names: Sequence[str]) -> None:
-        """Write the names of the columns where the format has a place for them."""
-
-    def write_rows(self, rows: Sequence[Row], cells: Sequence[Sequence[str]]) -> None:
-        """Write rows with what is appended to each."""
-
-    def flush(self) -> None:
-        """Bring everything to the disk; more may follow."""
-
-    def mark(self) -> Any:
-        """Return what :meth:`resume` needs to go on from here, after a flush; JSON can hold it."""
-
-    def resume(self, mark: Any) -> bool:
-        """Go on from a mark; False where the place does not hold what it held then."""
-
-    def finish(self) -> None:
-        """Bring the whole to the disk and close it; :meth:`mark` describes it then."""
-
-    def is_finished(self, mark: Any) -> bool:
-        """Whether what was finished is there as it was then, under its name or not yet."""
-
-    def publish(self) -> None:
-        """Give what is finished its name, where that has not been done yet."""
-
-    def close(self) -> None:
-        """Close it; what is on the disk stays."""
-
-    def discard(self) -> None:
-        """Close it and remove everything."""
 
 
 class UnusableError(SentimentError):

@@ -7,7 +7,7 @@ from pipeline.scoring.csv_output import CsvEncoder
 from pipeline.scoring.growing_file import GrowingFile, Stream, is_stream, mode_of
 from pipeline.scoring.json_lines_output import JsonLinesEncoder
 from pipeline.scoring.output_format import OutputColumns, OutputFormat, real_path
-from pipeline.scoring.outputs import Sink
+from pipeline.scoring.sink import Sink
 from pipeline.scoring.table import InputFacts
 from pipeline.scoring.text_sink import Encoder, FileSink, StreamSink
 
