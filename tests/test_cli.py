@@ -81,6 +81,87 @@ def test_an_unforeseen_error_is_one_line_too(
         cli.main(["tokens", "--debug"])
 
 
+CLOSING = """
+import os, sys
+from pipeline import cli
+from pipeline.inference import SentimentModel
+from tests.stub_models import StubModel
+
+SentimentModel.load = lambda *_: StubModel()
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def run_closed(redirections: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command with standard streams closed, as ``2>&-`` closes one, and a model that needs no network."""
+    command = ["sh", "-c", f'exec "$@" {redirections}', "sh", sys.executable, "-c", CLOSING, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    path = tmp_path / "in.csv"
+    path.write_text("id,review\n1,good\n")
+    return path
+
+
+SCORED = "id,review,predicted_sentiment,positive_probability,score_error\n1,good,positive,0.500000,\n"
+
+
+def test_no_message_goes_among_the_data(reviews: Path, tmp_path: Path) -> None:
+    done = run_closed("2>&-", "score", reviews, "-o", "-")
+    assert (done.returncode, done.stdout) == (0, SCORED)
+    done = run_closed("2>&-", "score", tmp_path / "none.csv", "-o", "-")
+    assert (done.returncode, done.stdout) == (1, "")
+    done = run_closed("2>&-", "score", "--nonesuch")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_all_standard_streams_may_be_closed(reviews: Path, tmp_path: Path) -> None:
+    done = run_closed("<&- >&- 2>&-", "score", reviews, "-o", tmp_path / "out.csv")
+    assert done.returncode == 0
+    assert (tmp_path / "out.csv").read_text() == SCORED
+
+
+@pytest.mark.parametrize(
+    ("redirections", "arguments", "code", "message"),
+    [
+        ("<&-", ["score", "-", "-o", "out.csv"], 1, "standard input is closed; name a file"),
+        (">&-", ["score", "in.csv", "-o", "-"], 2, "standard output is closed; name a file with -o"),
+        (">&-", ["score", "--text", "good"], 2, "standard output is closed"),
+    ],
+)
+def test_a_closed_stream_that_is_needed(redirections: str, arguments: list[str], code: int, message: str) -> None:
+    done = run_closed(redirections, *arguments, "--quiet")
+    assert done.returncode == code
+    assert done.stderr.startswith(f"sentiment score: {message}")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "nothing to score; name a file"),
+        (["IN"], "no output; name one with -o"),
+        (["IN", "-o", ""], "the output's name is empty"),
+        (["", "-o", "out.csv"], "the input's name is empty"),
+        (["IN", "-o", "a\0b"], "'a\\x00b': holds the character NUL"),
+        (["a\0b", "-o", "out.csv"], "'a\\x00b': holds the character NUL"),
+        (["IN", "-o", "out.csv", "--columns", ""], "--columns names no column"),
+        (["IN", "-o", "out.csv", "--columns", " , "], "--columns names no column"),
+        (["IN", "-o", "out.csv", "--columns", "id\nreview"], "--columns 'id\\nreview': has a line break between names"),
+    ],
+)
+def test_a_command_line_of_score_that_cannot_be(
+    reviews: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    code = cli.main(["score", *(str(reviews) if argument == "IN" else argument for argument in arguments)])
+    captured = capsys.readouterr()
+    assert (code, captured.out) == (2, "")
+    assert captured.err.startswith(f"sentiment score: {message}")
+    assert captured.err.count("\n") == 1
+
+
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     with pytest.raises(SentimentError):
         cli.main(["tokens", "--debug", "--data-dir", str(tmp_path)])

@@ -25,7 +25,7 @@ from pipeline.scoring.csv_table import CsvTable
 from pipeline.scoring.formats import format_of_name
 from pipeline.scoring.input_bytes import FileBytes
 from pipeline.scoring.inputs import InputOptions, check_paths, expand_inputs, fingerprint, open_table
-from pipeline.scoring.rows import reject_record
+from pipeline.scoring.rows import Row, reject_record
 from pipeline.text_column import find_text_column
 
 CSV = b"id,review\n1,good\n2,bad\n"
@@ -223,6 +223,25 @@ def test_other_formats_are_called_by_their_names(tmp_path: Path, name: str, cont
     message = refused(tmp_path / name)
     assert name in message
     assert part in message
+
+
+def test_the_place_of_a_row_can_be_found() -> None:
+    assert Row(28, 30, []).place() == "row 28 (line 30)"
+    assert Row(28, 28, []).place() == "row 28"  # of Parquet, which has no lines
+    assert Row(28, 6, [], file="b.csv", row_of_file=5).place() == "row 28 (b.csv, line 6)"
+    assert Row(28, 5, [], file="b.parquet", row_of_file=5).place() == "row 28 (b.parquet, row 5)"
+    assert "file" not in reject_record(Row(28, 30, [], original=["x"]))
+
+
+def test_damage_in_a_later_file_is_told_by_the_rows_of_that_file(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_bytes(CSV)
+    (tmp_path / "2.csv.gz").write_bytes(gzip.compress(CSV + b"3,fair\n")[:-8])
+    with open_table([str(tmp_path / "1.csv"), str(tmp_path / "2.csv.gz")], InputOptions()) as table:
+        rows = table.rows()
+        found = []
+        with pytest.raises(SentimentError, match=r"2\.csv\.gz: .* after row 3;"):
+            found.extend(rows)
+    assert [row.number for row in found] == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("column", ["PAR1", "PARENT_ID", "GIF89a", "GIF8", "BZh9", "BZhour", "ARROW1", "PARQUET"])

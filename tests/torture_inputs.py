@@ -87,6 +87,18 @@ INPUT_CASES: dict[str, Case] = {
     "standard input among files": Case(
         PLAIN, PAIR, [["0", "a"], *PLAIN_ROWS], others={"b.csv": b"id,review\n0,a\n"}, inputs=["b.csv", "-"]
     ),
+    "columns called like the marks of other formats": Case(
+        b"PAR1,BZh9,review\n1,x,good\n", ["PAR1", "BZh9", "review"], [["1", "x", "good"]], text=2
+    ),
+    "a column called like a picture, without a name that says CSV": Case(
+        b"GIF89a\tid\n1\t2\n",
+        ["GIF89a", "id"],
+        [["1", "2"]],
+        text=0,
+        name="in",
+        flags=["--text-column", "1"],
+        delimiter="\t",
+    ),
     "no header": Case(
         HEADERLESS, NUMBERED, HEADERLESS_ROWS, flags=["--no-header", "--text-column", "2"], has_header=False
     ),

@@ -17,7 +17,7 @@ from pipeline.scoring.answers import NEGATIVE, POSITIVE, UNCERTAIN, Answers, app
 from pipeline.scoring.options import ScoreOptions
 from pipeline.scoring.outputs import Output, UnusableError
 from pipeline.scoring.rows import Row, reject_record
-from pipeline.scoring.summary import Progress, ScoreSummary
+from pipeline.scoring.summary import Progress, ScoreSummary, passing_over
 from pipeline.scoring.table import Table
 from pipeline.scoring.windows import ProbabilityModel, Window, encoded_windows
 
@@ -168,7 +168,8 @@ class ScoringLoop:
 
     def _pass_over(self, rows: Iterator[Row], readable: ReadableRows, checkpoint: Mapping[str, Any]) -> None:
         """Read the rows that an earlier run scored; see that they are the same."""
-        for row in islice(rows, checkpoint["rows"]):
+        again = islice(rows, checkpoint["rows"])
+        for row in passing_over(again, checkpoint["rows"], self._table.name, self._console):
             self._add_text(row)
         if readable.failure is not None:  # which may pass: a share that is away, a URL that does not answer
             self._refuse_further(readable.failure)
@@ -181,10 +182,7 @@ class ScoringLoop:
         for row in window:
             broken = [problem for problem in row.problems if not problem.is_note]
             if broken:
-                raise StrictError(
-                    f"{self._table.name}: row {row.number} (line {row.line}): {broken[0]}; mend it, or score without "
-                    "--strict"
-                )
+                raise StrictError(f"{self._table.name}: {row.place()}: {broken[0]}; mend it, or score without --strict")
 
     def _refuse_further(self, failure: SentimentError) -> NoReturn:
         if not self._output.rows_written or self._output.streamed:

@@ -80,8 +80,9 @@ class Progress:
         self._started = self._last_word = time.perf_counter()
         self._earlier_rows = summary.rows
         position = table.position()
+        passed_over = position.done if summary.rows else 0  # else nothing of what was read ahead is scored
         self._bar = console.progress(
-            position.total, "scoring", unit=position.unit, has_counts=False, initial=position.done
+            position.total, "scoring", unit=position.unit, has_counts=False, initial=passed_over
         )
 
     def __enter__(self) -> Self:
@@ -144,9 +145,8 @@ def report(summary: ScoreSummary, output_path: str, console: Console) -> None:
     rows = summary.rows - summary.resumed_at
     rate = rows / max(summary.seconds, 1e-9)
     earlier = f"; {summary.resumed_at:,} of them by an earlier run" if summary.resumed_at else ""
-    console.say(
-        f"{place}: {counted(summary.rows, 'row')}{share}, {summary.seconds:.1f} s ({rate:,.0f} rows/s{earlier})"
-    )
+    done = f"{counted(summary.rows, 'row')}{share}"
+    console.say(f"{place}: {done}, {summary.seconds:.1f} s ({rate:,.0f} rows/s{earlier})")
     found = summary.input
     encoding = {"cp1252": "windows-1252", "ascii": "utf-8"}.get(found.encoding, found.encoding)
     if encoding != "utf-8":
@@ -160,9 +160,8 @@ def report(summary: ScoreSummary, output_path: str, console: Console) -> None:
         console.say(f"  {counted(found.bytes_replaced, 'byte')} stood for no character in {encoding}; now U+FFFD")
     if found.blank_lines:
         console.say(f"  {counted(found.blank_lines, 'blank line')} passed over")
+    rejected = counted(summary.rejected, "row")
     if summary.rejected and is_stream(output_path):
-        console.say(
-            f"  {counted(summary.rejected, 'row')} lost surplus fields or bytes; an output file keeps them beside it"
-        )
+        console.say(f"  {rejected} lost surplus fields or bytes; an output file keeps them beside it")
     elif summary.rejected:
-        console.say(f"  {counted(summary.rejected, 'row')} kept as read in {rejects_path(output_path)}")
+        console.say(f"  {rejected} kept as read in {rejects_path(output_path)}")

@@ -30,12 +30,17 @@ class JobProgress:
         self._blocks = blocks
         self._started = self._last_word = time.perf_counter()
         self._new_rows = 0
-        self._bar = console.progress(sum(block.weight for block in blocks), "scoring", unit="bytes", has_counts=False)
+        self._bar = console.progress(
+            sum(block.weight for block in blocks),
+            "scoring",
+            unit="bytes",
+            has_counts=False,
+            initial=sum(blocks[number].weight for number in records),
+        )
 
     def __enter__(self) -> Self:
         """Show the bar."""
         self._bar.__enter__()
-        self._bar.update(sum(self._blocks[number].weight for number in self.records))
         return self
 
     def __exit__(self, *error: object) -> None:
