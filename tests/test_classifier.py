@@ -153,10 +153,14 @@ def test_a_clone_keeps_the_parameters_and_drops_the_model(fitted: SentimentClass
         copied.save(Path("nowhere"))
 
 
-def test_it_runs_in_cross_validation_pipelines_and_grids() -> None:
+def test_it_runs_in_cross_validation_and_pipelines() -> None:
     squeezed = FunctionTransformer(lambda texts: [text.lower() for text in texts])
     frame = np.array(TEXTS, dtype=object)
     assert cross_val_score(make_pipeline(squeezed, quick()), frame, LABELS, cv=2).min() > 0.7
+
+
+@pytest.mark.slow
+def test_it_runs_in_grids() -> None:
     search = GridSearchCV(quick(), {"epochs": [1, 4]}, cv=2, scoring="roc_auc", refit=False).fit(TEXTS, LABELS)
     assert search.best_params_ == {"epochs": 4}
 
