@@ -6,6 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from pipeline import artifacts
+
 
 def write_all(descriptor: int, content: bytes) -> None:
     """Write all of the bytes; the system may take a part of them at a time."""
@@ -21,11 +23,7 @@ def sync(descriptor: int) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Return when a folder's entries (creations, renames, removals) have reached the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    artifacts.sync_folder(folder)
 
 
 def rename(source: Path, target: Path) -> None:
