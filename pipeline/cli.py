@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
@@ -437,6 +438,21 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def parsed(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the parsed arguments; an unknown flag is an error of its command, with the flag that was meant."""
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        command = next(
+            action.choices[arguments.command]
+            for action in parser._actions
+            if isinstance(action, argparse._SubParsersAction)
+        )
+        flag = unknown[0].split("=")[0]
+        meant = get_close_matches(flag.replace("_", "-"), command._option_string_actions, n=1)
+        command.error(f"no option or file wanted: {flag}" + (f"; did you mean {meant[0]}?" if meant else ""))
+    return arguments
+
+
 def one_line(error: BaseException) -> str:
     """Return an error's message without line breaks."""
     return " ".join(str(error).split()) or type(error).__name__
@@ -457,7 +473,7 @@ def hold_closed_streams() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     hold_closed_streams()
-    arguments = build_parser().parse_args(argv)
+    arguments = parsed(build_parser(), argv)
     console = Console(quiet=arguments.quiet)
     try:
         COMMANDS[arguments.command][2](arguments, console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any, Self
 
@@ -35,8 +36,13 @@ def print_message(message: str) -> None:
 
 
 def has_terminal() -> bool:
-    """Return whether standard error is a terminal."""
-    return sys.stderr is not None and sys.stderr.isatty()
+    """Return whether standard error is a terminal that something can be drawn on; some say that they have no size."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return False
+    try:
+        return 0 not in os.get_terminal_size(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return True
 
 
 class Console:

@@ -211,7 +211,13 @@ class DecodedText:
         decoder = codecs.getincrementaldecoder(self.encoding)(errors=_UNDECODABLE)
         at_start = self.bytes_read == len(pending)
         while True:
-            text = decoder.decode(pending, final=not pending)
+            try:
+                text = decoder.decode(pending, final=not pending)
+            except UnicodeError as error:  # of UTF-16 and UTF-32 without the mark that tells the order of bytes
+                raise SentimentError(
+                    f"{self.name}: is not {self.encoding} ({error}); leave --encoding away, or name another, such as "
+                    "utf-16-le"
+                ) from error
             if at_start and text:
                 text, at_start = text.removeprefix("\ufeff"), False
             if not self.has_marks and not text.isascii():

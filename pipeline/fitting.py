@@ -74,7 +74,16 @@ class FittedModel:
         return cls({name: (folder / name).read_bytes() for name in KEPT_FILES})
 
     def save(self, folder: Path) -> Path:
-        """Write the model folder, ``config.json`` last; return it."""
+        """Write the model folder, ``config.json`` last; return it.
+
+        Raises:
+            SentimentError: the folder holds other files, is a file, or cannot be written.
+        """
+        if folder.exists() and not folder.is_dir():
+            raise SentimentError(f"{folder}: is a file; name a folder")
+        if folder.is_dir() and not (folder / WEIGHTS_NAME).is_file() and any(folder.iterdir()):
+            names = ", ".join(sorted(path.name for path in folder.iterdir())[:3])
+            raise SentimentError(f"{folder}: holds files that are no model's ({names}); name another folder")
         (folder / CONFIG_NAME).unlink(missing_ok=True)
         for name in sorted(self.files, key=lambda name: name == CONFIG_NAME):
             write_bytes_atomically(folder / name, self.files[name])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 HTML_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+HTML_TAG = re.compile(r"</?(?!br\b)[a-z][a-z0-9]*(?:\s[^<>]*)?/?>", re.IGNORECASE)
+"""A tag other than a line break: its letters are read as words."""
 INVISIBLE = " \t\r\n\0\ufeff\u200b\u200c\u200d\u2060\ufffd"
 
 

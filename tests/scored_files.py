@@ -24,7 +24,7 @@ from tests.stub_models import HashModel
 OUTPUT_COLUMNS = ["predicted_sentiment", "positive_probability", "score_error"]
 KINDS = {
     *("blank text", "not a text", "long text", "undecodable bytes", "lone surrogates", "unterminated quote"),
-    *("stray quote", "too few fields", "surplus fields", "repeated key", "not a JSON object"),
+    *("stray quote", "too few fields", "surplus fields", "repeated key", "HTML tags", "not a JSON object"),
 }
 
 csv.field_size_limit(1 << 30)

@@ -340,3 +340,13 @@ def test_it_reads_the_order_of_words_in_the_sample() -> None:
     }
     classifier = SentimentClassifier("demo").fit(*parts["train"])
     assert classifier.score(*parts["test"]) > 0.8
+
+
+def test_a_folder_of_something_else_is_not_written_into(fitted: SentimentClassifier, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(SentimentError, match=r"holds files that are no model's \(README.md\)"):
+        fitted.save(tmp_path)
+    with pytest.raises(SentimentError, match="is a file; name a folder"):
+        fitted.save(tmp_path / "README.md")
+    assert (tmp_path / "README.md").read_text() == "mine"
+    fitted.save(fitted.save(tmp_path / "model"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli
+from pipeline.cli import main
 from pipeline.errors import SentimentError
 from tests.conftest import Workspace
 
@@ -191,3 +192,15 @@ def test_ctrl_c_leaves_a_resumable_state_and_exits_130(workspace: Workspace, tmp
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert (models / "tiny-long-s1" / "checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize(("flag", "meant"), [("--explian", "--explain"), ("--text_column=x", "--text-column")])
+def test_a_misspelt_flag_is_told_by_its_command_with_the_one_that_was_meant(
+    capsys: pytest.CaptureFixture[str], flag: str, meant: str
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["score", "a.csv", "-o", "b.csv", flag])
+    assert stopped.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith("sentiment score: no option or file wanted: ")
+    assert f"did you mean {meant}?; see `sentiment score --help`" in told

@@ -409,3 +409,38 @@ def test_a_stray_quote_is_noted_and_kept_as_written(tmp_path: Path) -> None:
     assert rows[0]["score_error"] == "stray quote: text follows a closing quote"
     assert rows[1]["score_error"] == ""
     assert json.loads((tmp_path / "out.csv.rejects.jsonl").read_text())["fields"] == [line]
+
+
+def test_bytes_that_are_no_text_are_not_scored_as_their_base64(tmp_path: Path) -> None:
+    table = pa.table({"review": pa.array([b"a fine film", b"caf\xe9", None], pa.binary())})
+    pq.write_table(table, tmp_path / "in.parquet")
+    for name in ("out.csv", "out.jsonl"):
+        score(tmp_path / "in.parquet", tmp_path / name, text_column="review")
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["score_error"] for row in rows] == [None, "not a text: bytes that are no UTF-8", "blank text"]
+    assert rows[1]["review"] == base64.b64encode(b"caf\xe9").decode()
+    assert rows[0]["positive_probability"] == float(probability_of("a fine film"))
+
+
+def test_tags_are_noted_and_line_breaks_are_not(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("id,review\n1,<p>fine</p>\n2,a<br />b <3 x\n")
+    score(tmp_path / "in.csv", tmp_path / "out.csv", strict=True)
+    with (tmp_path / "out.csv").open(newline="") as stream:
+        notes = [row["score_error"] for row in csv.DictReader(stream)]
+    assert notes == ["HTML tags: read as words; strip them first", ""]
+
+
+def test_a_name_that_tells_no_format_is_told(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, told in (("out.parqet", True), ("out", False), ("out.csv.gz", False), ("out.gz", False)):
+        score_table(str(source), str(tmp_path / name), HashModel(threads=0), Console())
+        assert ("its name tells no format" in capsys.readouterr().err) == told
+
+
+def test_a_tsv_is_parted_by_tabs(source: Path, tmp_path: Path) -> None:
+    score(source, tmp_path / "out.tsv")
+    assert (tmp_path / "out.tsv").read_text().startswith("id\treview\tprice\tpredicted")
+
+
+def test_an_encoding_that_is_not_the_file_s(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(SentimentError, match=r"in\.csv: is not utf-16 .*leave --encoding away"):
+        score(source, tmp_path / "out.csv", encoding="utf-16")

@@ -233,7 +233,7 @@ def test_another_model_starts_over(source: Path, tmp_path: Path, capsys: pytest.
 def test_other_options_start_over(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     interrupted(source, tmp_path / "out.csv")
     assert score(source, tmp_path / "out.csv", threshold=0.9).resumed_at == 0
-    assert "the options changed since; starting over" in capsys.readouterr().err
+    assert "the options (threshold) changed since; starting over" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.csv.gz", "out.parquet"])

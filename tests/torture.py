@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,8 @@ TEXT_CASES: dict[str, Case] = {
     "more formulas": sound(
         TRIPLE, [["@x", "+good", "=cmd|' /C calc'!A0"], ["-1", "-bad", '=HYPERLINK("http://x","y")']]
     ),
-    "HTML": one_text('<p class="a">Good,<br/>&amp; "cheap" &lt;3</p>'),
+    "HTML": replace(one_text('<p class="a">Good,<br/>&amp; "cheap" &lt;3</p>'), kinds={2: ["HTML tags"]}),
+    "line breaks of HTML and signs": one_text("Good,<br/>&amp; <3 a<b <br /> x > y </br>"),
     "JSON in cells": one_text('{"stars": 5, "text": "a \\"b\\"", "tags": [1, null]}'),
     "backslashes": one_text("C:\\new\\table \\N \\x00 \\"),
     "private use and unassigned": one_text("a \ue000 b \U0010ffff c \ufffe d"),

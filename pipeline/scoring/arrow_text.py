@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from pipeline.scoring.rows import NO_VALUE, RawValue
+from pipeline.scoring.rows import NO_VALUE, Base64Value, RawValue
 
 UNDECODABLE = "sentiment.undecodable"  # of pipeline.dialect: marks bytes that are no UTF-8
 _OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})$")
@@ -131,7 +131,7 @@ def _text_of_bytes(value: bytes) -> str:
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
-        return base64.b64encode(value).decode("ascii")
+        return Base64Value(base64.b64encode(value).decode("ascii"))
 
 
 def _extension_texts(column: pa.Array) -> list[str]:

@@ -17,7 +17,7 @@ examples:
   sentiment score reviews.csv -o scored.csv
   sentiment score 'part-*.csv.gz' -o scored.parquet --text-column comment
   cat reviews.csv | sentiment score - -o - > scored.csv
-  sentiment score --text "not bad at all"
+  sentiment score --text "A dull story, but the music is wonderful."
 
 A run that was stopped goes on where it was when the same command is given again."""
 

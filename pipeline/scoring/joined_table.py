@@ -152,7 +152,7 @@ def check_same_columns(table: Table, other_table: Table, name: str, other_name: 
     elif len(header) != len(other):
         difference = f"has {len(other)} columns instead of {len(header)}"
     else:
-        difference = "has the same columns in another order"
+        difference = "has the same columns in another order (bring them in one order, or score it apart)"
     raise SentimentError(
         f"{other_name}: {difference} in comparison with {name}; files that are scored together need the same columns"
     )

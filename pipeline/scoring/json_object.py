@@ -45,7 +45,7 @@ def parse_object(text: str) -> list[tuple[str, str]]:
     try:
         pairs = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{error.msg} at character {error.pos + 1}") from None
+        raise ValueError(f"{error.msg.removesuffix(' at')} at character {error.pos + 1}") from None
     except RecursionError:
         return list(_deep_pairs(text))
     if not isinstance(pairs, _Pairs):

@@ -52,6 +52,13 @@ def rejects_path(target: str) -> str:
     return f"{shown_path(target)}.rejects.jsonl"
 
 
+def is_told(path: str, wanted: str | None = None) -> bool:
+    """Whether the format of an output is wanted or told by its name; a name without a suffix is plainly CSV."""
+    name = Path(path.lower()).name
+    suffixes = Path(next((name.removesuffix(end) for end in _COMPRESSIONS if name.endswith(end)), name)).suffix
+    return wanted is not None or is_stream(path) or suffixes in ("", *FORMATS)
+
+
 BESIDE = ("", ".partial", ".partial.journal", ".rejects.jsonl", ".rejects.jsonl.partial")
 """What is written beside an output while it grows and after, by what is added to its name."""
 _LONGEST_NAME = 255  # bytes, on the file systems in use

@@ -92,7 +92,10 @@ class Output:
         try:
             if self._has_begun and not self._is_committed:
                 self._close_all()
-                if isinstance(error, UnusableError) or not self._has_checkpoint():
+                if not isinstance(error, UnusableError) and self._has_checkpoint():
+                    if isinstance(error, KeyboardInterrupt):
+                        self._console.say(f"{self._kept_rows:,} rows are kept in {self.partial}")
+                else:
                     with suppress(OSError):  # a disk that refuses even this has been told of
                         self._remove_all()
         finally:
@@ -141,7 +144,7 @@ class Output:
             self._console.say(f"{self.partial}: left by another version of this program; starting over")
         if journal.identity is None or journal.last is None or self._identity is None:
             return None
-        changed = [what for what, value in self._identity.items() if journal.identity.get(what) != value]
+        changed = _differences(journal.identity, self._identity)
         if changed:
             self._console.say(
                 f"{self.partial}: left by an earlier run, but {' and '.join(changed)} changed since; starting over"
@@ -286,3 +289,17 @@ class Output:
                 "goes on from there"
             )
         return f"nothing there was changed; {way_out} or name another place, then start again"
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return what differs, by name; of what has parts by name, which parts."""
+    changed = []
+    for what, value in now.items():
+        older = before.get(what)
+        if older == value:
+            continue
+        parts = ""
+        if isinstance(value, dict) and isinstance(older, dict):
+            parts = f" ({', '.join(name for name in value if older.get(name) != value[name])})"
+        changed.append(f"{what}{parts}")
+    return changed

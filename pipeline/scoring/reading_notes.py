@@ -1,6 +1,6 @@
 """Notes on texts that a model of English reviews cannot read well: mostly unknown words, or hardly English.
 
-A note never changes a prediction. It is given where there is no doubt alone: of 50,000 reviews of IMDb three get one.
+A note never changes a prediction. It is given where there is no doubt alone: of 50,000 reviews of IMDb two get one.
 All texts are counted at once by their token ids; the few that look strange are then looked at one by one.
 """
 

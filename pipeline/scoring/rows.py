@@ -41,6 +41,12 @@ class RawValue(str):
 NO_VALUE = RawValue("")
 
 
+class Base64Value(str):
+    """A field whose value is bytes that are no text, in base 64."""
+
+    __slots__ = ()
+
+
 @dataclass(slots=True)
 class Row:
     """One row as it goes out: as many fields as the table has columns, and what was wrong with it.

@@ -28,7 +28,7 @@ from pipeline.scoring.answers import appended_columns
 from pipeline.scoring.inputs import check_paths, fingerprint, open_table
 from pipeline.scoring.loop import ChangedInputError, ReadableRows, ScoringLoop
 from pipeline.scoring.options import ScoreOptions
-from pipeline.scoring.output_format import OutputColumns, OutputFormat, output_format
+from pipeline.scoring.output_format import OutputColumns, OutputFormat, is_told, output_format
 from pipeline.scoring.outputs import Output, UnusableError
 from pipeline.scoring.rows import Row
 from pipeline.scoring.sinks import sink_for
@@ -61,7 +61,7 @@ class _Job:
             "the program": __version__,
             "the input": files,
             "the model": self.model.fingerprint,
-            "the options": [asdict(self.options), asdict(self.format)],
+            "the options": asdict(self.options) | {"format": asdict(self.format)},
         }
         return dict(json.loads(json.dumps(identity)))
 
@@ -95,6 +95,8 @@ def score_table(
         check_encoding(options.encoding)
     form = output_format(output_path, options.output_format)
     check_paths(paths, output_path)
+    if not is_told(output_path, options.output_format):
+        console.say(f"{output_path}: its name tells no format, so it is CSV; --output-format names another")
     job = _Job(paths, output_path, form, model, options, console)
     try:
         summary = _score(job)

@@ -31,7 +31,7 @@ def sink_for(target: str, form: OutputFormat, columns: OutputColumns, facts: Inp
         _refuse_equal_names(columns, target)
         encoder: Encoder = JsonLinesEncoder(columns)
     else:
-        delimiter = "\t" if facts.format != "csv" and ".tsv" in path.suffixes else facts.delimiter
+        delimiter = "\t" if ".tsv" in path.suffixes else facts.delimiter
         encoder = CsvEncoder(columns, delimiter, facts.line_end)
     if is_stream(target):
         return StreamSink(Stream(target, form.compression), encoder)

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.review_text import is_blank
+from pipeline.review_text import HTML_TAG, is_blank
 from pipeline.scoring.reading_notes import Reading
-from pipeline.scoring.rows import Problem, RawValue, Row
+from pipeline.scoring.rows import Base64Value, Problem, RawValue, Row
 
 WINDOW_ROWS = 256
 """Enough for batches of like length, few enough that all cores have work from the start to the end."""
@@ -93,6 +93,9 @@ def _characters_of(row: Row) -> int:
 def text_to_score(row: Row, text_index: int) -> str | None:
     """Return a row's text as the model gets it, None of one that has none; note on the row why it is not the cell's."""
     text = row.fields[text_index]
+    if isinstance(text, Base64Value):
+        row.problems.append(Problem("not a text", "bytes that are no UTF-8"))
+        return None
     if isinstance(text, RawValue) and text:  # an empty one is no value
         row.problems.append(Problem("not a text", text if len(text) <= 40 else text[:37] + "..."))
         return None
@@ -103,7 +106,9 @@ def text_to_score(row: Row, text_index: int) -> str | None:
         half = LONGEST_TEXT // 2
         detail = f"of {len(text)} characters the first and last {half} were scored"
         row.problems.append(Problem("long text", detail, is_note=True))
-        return f"{text[:half]} {text[-half:]}"
+        text = f"{text[:half]} {text[-half:]}"
+    if "<" in text and HTML_TAG.search(text):
+        row.problems.append(Problem("HTML tags", "read as words; strip them first", is_note=True))
     return text
 
 
