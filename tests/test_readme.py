@@ -110,3 +110,45 @@ def test_reference_runs_hold_no_review_and_stay_small() -> None:
     files = [path for path in (ROOT / "reports" / "reference").rglob("*") if path.is_file()]
     assert {path.suffix for path in files} <= {".json", ".png", ".csv", ".md"}
     assert sum(path.stat().st_size for path in files) < 2_000_000
+
+
+def test_the_figures_of_many_machines_are_those_that_were_measured() -> None:
+    measured = json.loads((ROOT / "reports" / "scaling.json").read_text(encoding="utf-8"))
+    one, two = (measured["workers"][workers]["rows_per_second"] for workers in ("1", "2"))
+    text = " ".join(README.split())
+    assert f"one worker scores {one:,.0f} reviews of IMDb's length a second" in text
+    assert (
+        f"({measured['without_ray']['rows_per_second']:,.0f} on one core without Ray), two workers {two:,.0f}" in text
+    )
+    assert f"an efficiency of {two / one / 2:.0%}." in text
+    core_hours = 1e9 / two * 2 / 3600
+    assert f"take {core_hours:,.0f} core hours, {core_hours / 64:,.1f} hours on 64 cores" in text
+
+
+def test_the_figures_of_five_million_rows_are_those_that_were_measured() -> None:
+    measured = json.loads((ROOT / "reports" / "steady.json").read_text(encoding="utf-8"))
+    assert measured["rows in"] == measured["rows out"] == 5_000_000
+    rates, text = measured["rows a second of each tenth"], " ".join(README.split())
+    assert f"{min(rates):,} to {max(rates):,} rows a second in each tenth" in text
+    assert f"the last tenth at {measured['last tenth against the first']:.2f} times the rate of the first" in text
+    for end in ("first", "last"):
+        assert f"{measured[f'memory in MiB: median of the {end} tenth']:.0f} MiB in the {end}" in text
+
+
+@pytest.mark.parametrize(("place", "name"), [(0, "imdb-small-s1"), (1, "imdb-default-s1")])
+def test_the_figures_of_explanations_are_those_that_were_measured(place: int, name: str) -> None:
+    path = ROOT / "reports" / "explanations" / f"{name}.json"
+    found = {finding["title"]: finding["value"] for finding in json.loads(path.read_text(encoding="utf-8"))["findings"]}
+    told = re.search(
+        r"probability (\S+) times \(`imdb-small-s1`\) and (\S+) times \(`imdb-default-s1`\) as much .*"
+        r" names, and (\S+) and (\S+) times as much as words by chance, .*"
+        r"; (\S+) and (\S+) reviews a second are explained, at (\S+) and (\S+) times",
+        " ".join(README.split()),
+    )
+    assert told is not None
+    assert told.groups()[place::2] == (
+        f"{found['deletion test: integrated gradients / each word left out in turn']:.2f}",
+        f"{found['deletion test: integrated gradients / words by chance']:.0f}",
+        f"{found['explanations']:.0f}",
+        f"{found['CPU time: explaining / scoring']:.1f}",
+    )
