@@ -101,7 +101,7 @@ def draw(samples: Sequence[Sample], rates: Sequence[float], path: Path) -> None:
     above.set(ylabel="memory, MiB", ylim=(0, None), title="Scoring short rows: memory and speed to the end")
     middles = (np.arange(STRETCHES) + 0.5) * samples[-1].rows / 1e6 / STRETCHES
     below.plot(middles, rates, "o-")
-    below.set(xlabel="million rows scored", ylabel="rows a second", ylim=(0, None))
+    below.set(xlabel="million rows scored", ylabel="rows a second", ylim=(0, 1.1 * max(rates)))
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
