@@ -100,7 +100,7 @@ JSON_CASES: dict[str, Case] = {
         "\n".join(['{"id": "1", "review": "good"}', *BROKEN, '{"id": "9", "review": "fair"}']),
         PAIR,
         [["1", "good"], *[["", ""]] * len(BROKEN), ["9", "fair"]],
-        kinds={row: ["not a JSON object", "blank text"] for row in range(2, 2 + len(BROKEN))},
+        kinds={row: ["not a JSON object"] for row in range(2, 2 + len(BROKEN))},
         rejects={row: [line] for row, line in enumerate(BROKEN, start=2)},
     ),
     "lone surrogates": json_case(

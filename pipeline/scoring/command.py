@@ -29,6 +29,9 @@ def run_score(arguments: argparse.Namespace, console: Console) -> None:
     options = options_of(arguments)
     if arguments.engine == "ray":
         from pipeline.scoring.cluster.ray_job import score_with_ray
+        from pipeline.scoring.cluster.ray_session import imported_ray
+
+        imported_ray()  # so that a missing package is known before a folder is made
 
         folder = _model_folder(arguments, console)
         score_with_ray(

@@ -21,7 +21,7 @@ from typing import BinaryIO
 from pipeline.dialect import DecodedText, count_marks, replace_marks
 from pipeline.errors import SentimentError
 from pipeline.scoring.json_object import parse_object
-from pipeline.scoring.rows import NO_VALUE, Problem, RawValue, Row
+from pipeline.scoring.rows import NO_OBJECT, NO_VALUE, Problem, RawValue, Row
 from pipeline.scoring.table import InputFacts, Position
 
 LONGEST_LINE = 1 << 26  # characters
@@ -136,7 +136,7 @@ class JsonLinesTable:
         try:
             self._fill(fields, text, problems)
         except ValueError as error:
-            problems.insert(0, Problem("not a JSON object", str(error)))
+            problems.insert(0, Problem(NO_OBJECT, str(error)))
             native = None
         kept = [original] if problems else None
         return Row(

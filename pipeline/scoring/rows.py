@@ -8,6 +8,9 @@ from typing import Any
 
 from pipeline.dialect import count_marks, original_bytes, replace_marks
 
+NO_OBJECT = "not a JSON object"
+"""The kind of problem of a line of JSON lines that holds no row."""
+
 
 @dataclass(slots=True, frozen=True)
 class Problem:

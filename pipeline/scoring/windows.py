@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.review_text import HTML_TAG, is_blank
 from pipeline.scoring.reading_notes import Reading
-from pipeline.scoring.rows import Base64Value, Problem, RawValue, Row
+from pipeline.scoring.rows import NO_OBJECT, Base64Value, Problem, RawValue, Row
 
 WINDOW_ROWS = 256
 """Enough for batches of like length, few enough that all cores have work from the start to the end."""
@@ -100,7 +100,8 @@ def text_to_score(row: Row, text_index: int) -> str | None:
         row.problems.append(Problem("not a text", text if len(text) <= 40 else text[:37] + "..."))
         return None
     if is_blank(text):
-        row.problems.append(Problem("blank text"))
+        if NO_OBJECT not in (problem.kind for problem in row.problems):  # which says it all
+            row.problems.append(Problem("blank text"))
         return None
     if len(text) > LONGEST_TEXT:
         half = LONGEST_TEXT // 2
