@@ -32,7 +32,7 @@ NEW_FIELDS = [
 
 def expected_answer(text: str, kinds: list[str]) -> tuple[str, str]:
     """Return the prediction and the probability that belong to a text."""
-    if "blank text" in kinds or "not a text" in kinds:
+    if {"blank text", "not a text", "not a JSON object"} & set(kinds):
         return "", ""
     if len(text) > LONGEST_TEXT:
         text = f"{text[: LONGEST_TEXT // 2]} {text[-LONGEST_TEXT // 2 :]}"
