@@ -23,6 +23,20 @@ def journal_path(target: Path) -> Path:
     return target.with_name(f"{target.name}.partial.journal")
 
 
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return what two identities differ in, by name; of what has parts by name, which parts."""
+    changed = []
+    for what, value in now.items():
+        older = before.get(what)
+        if older == value:
+            continue
+        parts = ""
+        if isinstance(value, dict) and isinstance(older, dict):
+            parts = f" ({', '.join(name for name in value if older.get(name) != value[name])})"
+        changed.append(f"{what}{parts}")
+    return changed
+
+
 class Journal:
     """The journal of one output.
 

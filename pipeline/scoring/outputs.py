@@ -21,7 +21,7 @@ from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.scoring import disk
 from pipeline.scoring.growing_file import GrowingFile, is_stream, mode_of
-from pipeline.scoring.journal import Journal, journal_path
+from pipeline.scoring.journal import Journal, differences, journal_path
 from pipeline.scoring.output_format import real_path, rejects_path, shown_path
 from pipeline.scoring.rows import Row
 from pipeline.scoring.sink import Sink
@@ -144,7 +144,7 @@ class Output:
             self._console.say(f"{self.partial}: left by another version of this program; starting over")
         if journal.identity is None or journal.last is None or self._identity is None:
             return None
-        changed = _differences(journal.identity, self._identity)
+        changed = differences(journal.identity, self._identity)
         if changed:
             self._console.say(
                 f"{self.partial}: left by an earlier run, but {' and '.join(changed)} changed since; starting over"
@@ -289,17 +289,3 @@ class Output:
                 "goes on from there"
             )
         return f"nothing there was changed; {way_out} or name another place, then start again"
-
-
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return what differs, by name; of what has parts by name, which parts."""
-    changed = []
-    for what, value in now.items():
-        older = before.get(what)
-        if older == value:
-            continue
-        parts = ""
-        if isinstance(value, dict) and isinstance(older, dict):
-            parts = f" ({', '.join(name for name in value if older.get(name) != value[name])})"
-        changed.append(f"{what}{parts}")
-    return changed
