@@ -159,7 +159,7 @@ def run_train(arguments: argparse.Namespace, console: Console) -> None:
 
 def run_evaluate(arguments: argparse.Namespace, console: Console) -> None:
     """Evaluate a model and write its report."""
-    from pipeline.evaluate import evaluate_model
+    from pipeline.evaluation.evaluate import evaluate_model
     from pipeline.inference import find_model
 
     data = arguments.data_dir

@@ -33,26 +33,6 @@ CALIBRATION_BINS = 15
 Z_95 = 1.959963984540054
 """Two-sided 95% quantile of the standard normal."""
 
-LENGTH_BUCKETS: tuple[tuple[str, int, float], ...] = (
-    ("under 100", 0, 100),
-    ("100-199", 100, 200),
-    ("200-399", 200, 400),
-    ("400-799", 400, 800),
-    ("800 and more", 800, math.inf),
-)
-"""Name, lower bound (included) and upper bound (excluded), in white-space-separated words."""
-
-CONFIDENCE_BANDS: tuple[tuple[str, float, float], ...] = (
-    ("0.50-0.60", 0.5, 0.6),
-    ("0.60-0.70", 0.6, 0.7),
-    ("0.70-0.80", 0.7, 0.8),
-    ("0.80-0.90", 0.8, 0.9),
-    ("0.90-0.95", 0.9, 0.95),
-    ("0.95-0.99", 0.95, 0.99),
-    ("0.99-1.00", 0.99, math.inf),
-)
-"""Name and bounds of the probability of the predicted class, max(p, 1 - p)."""
-
 
 def predictions(probabilities: Probabilities) -> Labels:
     """Return 1 where the probability is at least 0.5, else 0; int8 (N,)."""
@@ -162,42 +142,6 @@ def classification_summary(labels: Labels, probabilities: Probabilities) -> dict
             "false_negative": int(matrix[1, 0]),
             "true_positive": int(matrix[1, 1]),
         },
-    }
-
-
-def accuracy_by_band(
-    labels: Labels, predicted: Labels, values: NDArray[Any], bands: Sequence[tuple[str, float, float]]
-) -> list[dict[str, Any]]:
-    """Return accuracy with interval where ``low <= values < high``, for each (name, low, high) of ``bands``."""
-    table = []
-    for name, low, high in bands:
-        inside = (values >= low) & (values < high)
-        table.append({"name": name, **accuracy_summary(labels[inside], predicted[inside])})
-    return table
-
-
-def subset_summary(
-    labels: Labels, probabilities: Probabilities, before: Probabilities, words: NDArray[np.int64], bins: int
-) -> dict[str, Any]:
-    """Return everything the report shows about one set of reviews.
-
-    Args:
-        labels: (N,), N >= 1.
-        probabilities: float64 (N,), after the temperature.
-        before: float64 (N,), before the temperature.
-        words: number of words of each review, (N,).
-        bins: number of equal-mass bins of the calibration error.
-    """
-    predicted = predictions(probabilities)
-    confidence = np.maximum(probabilities, 1 - probabilities)
-    return {
-        **classification_summary(labels, probabilities),
-        "calibration": {
-            "after_temperature": calibration_summary(labels, probabilities, bins),
-            "before_temperature": calibration_summary(labels, before, bins),
-        },
-        "by_length": accuracy_by_band(labels, predicted, words, LENGTH_BUCKETS),
-        "by_confidence": accuracy_by_band(labels, predicted, confidence, CONFIDENCE_BANDS),
     }
 
 

@@ -131,7 +131,7 @@ def test_figures_of_the_test_split_are_taken_over_where_they_are_of_the_same_wei
 
 
 def test_a_copy_can_be_evaluated(copy: Path, quiet: Console) -> None:
-    from pipeline.evaluate import load_scorer, model_entry, score_texts
+    from pipeline.evaluation.evaluate import load_scorer, model_entry, score_texts
 
     model = load_scorer(copy, quiet)
     assert len(score_texts(model, TEXTS, quiet)[0]) == len(TEXTS)
@@ -286,7 +286,7 @@ def test_a_trained_model_is_never_replaced_by_its_copy(
 def test_a_copys_report_stands_beside_its_sources_and_has_no_baselines(
     trained_model: Path, workspace: Workspace, tmp_path: Path, quiet: Console
 ) -> None:
-    from pipeline.evaluate import evaluate_model
+    from pipeline.evaluation.evaluate import evaluate_model
 
     copy = tmp_path / "copy"
     bundle_model(trained_model, copy, workspace.corpus, tmp_path / "reports", quiet)

@@ -15,7 +15,7 @@ from pipeline.artifacts import read_manifest
 from pipeline.console import Console
 from pipeline.corpus import CORPUS_SCHEMA, SPLIT_BY_SEED, build_corpus, seeded_split, write_split
 from pipeline.errors import SentimentError
-from pipeline.evaluation_data import read_test_split
+from pipeline.evaluation.labelled_texts import read_test_split
 from pipeline.reviews import REVIEW_SCHEMA, ReviewRows
 
 QUIET = Console(quiet=True)

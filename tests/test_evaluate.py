@@ -14,13 +14,13 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from pipeline import evaluate
 from pipeline.artifacts import StageOutput, read_manifest
 from pipeline.console import Console
 from pipeline.errors import SentimentError
-from pipeline.evaluate import METRICS_KEYS, evaluate_model, evaluation_command
-from pipeline.evaluation_data import baseline_corpus, name_of_source, read_test_split
-from pipeline.ledger import LEDGER_COLUMNS, append_to_ledger
+from pipeline.evaluation import evaluate
+from pipeline.evaluation.evaluate import METRICS_KEYS, evaluate_model, evaluation_command
+from pipeline.evaluation.labelled_texts import baseline_corpus, name_of_source, read_test_split
+from pipeline.evaluation.ledger import LEDGER_COLUMNS, append_to_ledger
 
 TRAIN = [("a fine warm film", 1), ("fine acting", 1), ("warm and fine", 1)] * 4 + [
     ("a dull cold film", 0),

@@ -34,7 +34,7 @@ from pipeline.ladder_table import BEGIN, END, block_of, cost, ladder_markdown, r
 from pipeline.machine import machine_description
 from pipeline.metrics import wilson_interval
 from pipeline.plots import LIGHT, new_axes, render
-from pipeline.report import page
+from pipeline.report.page import page
 from tests.conftest import OPENINGS, tiny_reviews, write_corpus
 from tests.stub_models import write_random_model
 from tests.test_report import Page, evaluated_case

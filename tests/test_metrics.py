@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from pipeline import metrics
+from pipeline.evaluation import slices
+from pipeline.evaluation.summary import subset_summary
 
 LABELS = np.array([1, 1, 1, 1, 0, 0, 0, 0, 1, 0], dtype=np.int8)
 PROBABILITIES = np.array([0.9, 0.8, 0.7, 0.4, 0.1, 0.2, 0.6, 0.3, 0.5, 0.49])
@@ -43,12 +45,16 @@ def test_figures_equal_scikit_learn() -> None:
 def test_any_input_has_consistent_counts_and_no_nan(rows: list[tuple[int, float]]) -> None:
     labels = np.array([label for label, _ in rows], dtype=np.int8)
     probabilities = np.array([probability for _, probability in rows])
-    words = np.arange(len(rows), dtype=np.int64) * 37
-    summary = metrics.subset_summary(labels, probabilities, probabilities, words, bins=15)
+    slicings = [
+        *slices.slicings_of(["word " * 37 * i for i in range(len(rows))]),
+        slices.confidence_slicing(probabilities),
+    ]
+    summary = subset_summary(labels, probabilities, probabilities, slicings, bins=15)
     assert sum(summary["confusion_matrix"].values()) == len(rows)
-    assert sum(entry["rows"] for entry in summary["by_length"]) == len(rows)
-    assert sum(entry["rows"] for entry in summary["by_confidence"]) == len(rows)
-    assert sum(entry["correct"] for entry in summary["by_length"]) == summary["correct"]
+    for name in ("length", "confidence"):
+        groups = summary["slices"][name]["groups"]
+        assert sum(group["rows"] for group in groups) == len(rows)
+        assert sum(group["correct"] for group in groups) == summary["correct"]
     assert "nan" not in repr(summary).lower()
     low, high = summary["accuracy_interval"]
     assert 0 <= low <= summary["accuracy"] <= high <= 1 or summary["accuracy"] in (0, 1)
@@ -107,12 +113,13 @@ def test_order_of_rows_does_not_move_the_calibration_error() -> None:
 
 def test_lengths_fall_into_the_buckets_at_their_borders() -> None:
     words = np.array([0, 99, 100, 199, 200, 399, 400, 799, 800, 5000])
-    table = metrics.accuracy_by_band(LABELS, LABELS, words, metrics.LENGTH_BUCKETS)
-    assert [entry["rows"] for entry in table] == [2, 2, 2, 2, 2]
+    assert np.bincount(slices.bands_of(words, slices.LENGTH_BANDS)).tolist() == [2, 2, 2, 2, 2]
 
 
 def test_an_empty_bucket_has_no_accuracy() -> None:
-    table = metrics.accuracy_by_band(LABELS, LABELS, np.full(10, 5), metrics.LENGTH_BUCKETS)
+    table = slices.accuracy_by_group(slices.slicings_of(["five words there are here"] * 10)[0], LABELS, LABELS)[
+        "groups"
+    ]
     assert (table[0]["accuracy"], table[1]["accuracy"], table[1]["accuracy_interval"]) == (1.0, None, None)
 
 

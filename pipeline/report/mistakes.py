@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.evaluation_data import LabelledTexts
+from pipeline.evaluation.labelled_texts import LabelledTexts
 from pipeline.metrics import Probabilities, most_confident_errors, predictions
 from pipeline.review_text import HTML_BREAK
 

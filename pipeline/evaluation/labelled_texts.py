@@ -32,6 +32,7 @@ class LabelledTexts:
         description: the ``data`` entry of ``metrics.json``.
         leak_free: bool (N,), or None where that is unknown.
         leakage: the ``leakage`` entry of ``metrics.json``; None for a file.
+        ratings: int8 (N,), stars 1 to 10, -1 where a review has none; None where the source has none at all.
     """
 
     texts: list[str]
@@ -40,11 +41,20 @@ class LabelledTexts:
     description: dict[str, Any]
     leak_free: Mask | None = None
     leakage: dict[str, Any] | None = None
+    ratings: NDArray[np.int8] | None = None
 
 
 def column(table: pa.Table, name: str) -> NDArray[Any]:
     """Return a numeric column without nulls as a NumPy array."""
     return np.asarray(table.column(name).to_numpy())
+
+
+def ratings_of(table: pa.Table) -> NDArray[np.int8] | None:
+    """Return the stars of each review, int8 (N,), -1 for none; None where no review has any."""
+    ratings = table.column("rating")
+    if ratings.null_count == len(ratings):
+        return None
+    return np.asarray(ratings.fill_null(-1).to_numpy()).astype(np.int8)
 
 
 def require_labels(path: Path, labels: NDArray[Any]) -> Labels:
@@ -100,7 +110,7 @@ def read_test_split(corpus_folder: Path, config: Mapping[str, Any]) -> LabelledT
     """
     manifest = read_manifest(corpus_folder, "data")
     path = corpus_folder / "test.arrow"
-    table = read_arrow(path, ["row", "text", "label", "duplicate_group"], "data")
+    table = read_arrow(path, ["row", "text", "label", "rating", "duplicate_group"], "data")
     labels = require_labels(path, column(table, "label"))
     description = {
         "kind": "test split",
@@ -117,7 +127,13 @@ def read_test_split(corpus_folder: Path, config: Mapping[str, Any]) -> LabelledT
     if description["trained_on_this_corpus"]:
         leak_free, leakage = leak_free_rows(corpus_folder, column(table, "duplicate_group"))
     return LabelledTexts(
-        table.column("text").to_pylist(), labels, column(table, "row"), description, leak_free, leakage
+        table.column("text").to_pylist(),
+        labels,
+        column(table, "row"),
+        description,
+        leak_free,
+        leakage,
+        ratings_of(table),
     )
 
 
@@ -169,4 +185,6 @@ def read_labelled_file(
         "rows_without_text": reviews.blank,
         "sample": False,
     }
-    return LabelledTexts(table.column("text").to_pylist(), labels, np.arange(labels.size), description)
+    return LabelledTexts(
+        table.column("text").to_pylist(), labels, np.arange(labels.size), description, ratings=ratings_of(table)
+    )

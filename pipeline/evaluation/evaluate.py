@@ -7,6 +7,7 @@ The labels of the test split are read in this module and nowhere else. Every run
 
 from __future__ import annotations
 
+import csv
 import re
 import shlex
 import time
@@ -25,14 +26,16 @@ from pipeline.baselines import (
     TITLES,
     BaselineCorpus,
     BaselineScores,
-    Scores,
     baseline_scores,
 )
 from pipeline.console import Console
 from pipeline.errors import SentimentError
-from pipeline.evaluation_data import LabelledTexts, baseline_corpus, read_labelled_file, read_test_split
+from pipeline.evaluation.labelled_texts import LabelledTexts, baseline_corpus, read_labelled_file, read_test_split
+from pipeline.evaluation.ledger import LEDGER_NAME, append_to_ledger, ledger_entry
+from pipeline.evaluation.score_curves import precision_recall_points, roc_points, score_curves
+from pipeline.evaluation.slices import Slicing, confidence_slicing, slicings_of
+from pipeline.evaluation.summary import subset_summary
 from pipeline.inference import SentimentModel, sigmoid
-from pipeline.ledger import LEDGER_NAME, append_to_ledger, ledger_entry
 from pipeline.machine import machine_description, versions_in_use
 from pipeline.metrics import (
     CALIBRATION_BINS,
@@ -41,22 +44,23 @@ from pipeline.metrics import (
     accuracy_summary,
     mcnemar,
     predictions,
-    subset_summary,
 )
-from pipeline.report import Evaluated, write_report
-from pipeline.review_text import HTML_BREAK
+from pipeline.report.evaluated import Evaluated, PushesInPlace
+from pipeline.report.write import write_report
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 METRICS_KEYS: Mapping[str, str] = {
     "schema_version": "version of this layout; raised when a key changes its meaning or goes",
     "evaluated_at": "time of the evaluation, UTC, ISO 8601",
     "command": "the command that repeats this evaluation",
     "model": "name, weights (SHA-256), recipe, seed, temperature, validation figures and training cost of the model",
     "data": "what was scored: kind (test split or labelled file), name, fingerprint, rows, how it was split",
-    "all": "figures over all reviews; undefined ones are null, log loss is in nats, intervals are 95% (Wilson)",
+    "all": "figures over all reviews; undefined ones are null, log loss is in nats, intervals are 95% (Wilson); with "
+    "accuracy by slices, points of the curves, the histogram of scores and counts at thresholds",
     "leak_free": "the same over the test reviews with no near duplicate in what the model was trained on, or null",
     "leakage": "how many test reviews have a near duplicate in which training splits, or why that is unknown",
     "baselines": "linear models on the same training part, each with McNemar's test of the model against it",
+    "training_history": "losses and validation figures of each epoch, and the epoch that was kept, or null",
     "vectors": "pretrained vectors of the embedding: name, SHA-256, dimension, coverage of the vocabulary",
     "corpus_audit": "findings of the corpus audit, where there is one",
     "scoring": "wall seconds of scoring the reviews, and reviews per second",
@@ -82,6 +86,7 @@ def baseline_entry(result: BaselineScores, data: LabelledTexts, model_predicted:
     """Return one baseline's entry of ``metrics.json``."""
     predicted = (result.scores >= 0).astype(np.int8)
     mask = data.leak_free
+    has_scores = result.name != MAJORITY
     return {
         "title": TITLES[result.name],
         "settings": dict(SETTINGS[result.name]),
@@ -91,6 +96,8 @@ def baseline_entry(result: BaselineScores, data: LabelledTexts, model_predicted:
         **accuracy_summary(data.labels, predicted),
         "leak_free": None if mask is None else accuracy_summary(data.labels[mask], predicted[mask]),
         "mcnemar": mcnemar(data.labels, model_predicted, predicted),
+        "roc_curve": roc_points(data.labels, result.scores) if has_scores else None,
+        "precision_recall_curve": precision_recall_points(data.labels, result.scores) if has_scores else None,
     }
 
 
@@ -116,14 +123,13 @@ def add_baselines(
     corpus: BaselineCorpus,
     cache_folder: Path,
     console: Console,
-) -> dict[str, Scores]:
-    """Fill the ``baselines`` entry of ``metrics.json``; return the fitted baselines' scores by title."""
+) -> None:
+    """Fill the ``baselines`` entry of ``metrics.json``."""
     results = baseline_scores(
         corpus, cache_folder, on_fit=lambda title: console.say(f"evaluate: fitting the baseline {title}")
     )
     for result in results:
         metrics["baselines"][result.name] = baseline_entry(result, data, predicted)
-    return {TITLES[result.name]: result.scores for result in results if result.name != MAJORITY}
 
 
 def model_entry(model: Scorer) -> dict[str, Any]:
@@ -170,33 +176,56 @@ def corpus_audit(corpus_folder: Path) -> dict[str, Any] | None:
     return read_json(path, "run `sentiment data` (or `make data`) again") if path.is_file() else None
 
 
+def training_history(model_folder: Path, config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the ``training_history`` entry of ``metrics.json``; None where there is no ``training.csv``."""
+    path = model_folder / "training.csv"
+    best_epoch = (config.get("training") or {}).get("best_epoch")
+    if not path.is_file() or best_epoch is None:
+        return None
+    with path.open(encoding="utf-8", newline="") as stream:
+        epochs = [{name: float(value) for name, value in line.items()} for line in csv.DictReader(stream)]
+    return {"best_epoch": best_epoch, "epochs": epochs}
+
+
 def measure(
-    model: Scorer, data: LabelledTexts, command: str, bins: int, console: Console
+    model: Scorer, data: LabelledTexts, slicings: Sequence[Slicing], command: str, bins: int, console: Console
 ) -> tuple[Probabilities, dict[str, Any]]:
     """Score the texts; return the probabilities, float64 (N,), and ``metrics.json`` without audit and baselines."""
     logits, scoring = score_texts(model, data.texts, console)
     before, probabilities = sigmoid(logits, 1.0), sigmoid(logits, model.temperature)
-    words = np.array([len(HTML_BREAK.sub(" ", text).split()) for text in data.texts], dtype=np.int64)
+    slicings = [*slicings, confidence_slicing(probabilities)]
     leak_free = None
     if data.leak_free is not None and data.leak_free.any():
-        mask = data.leak_free
-        leak_free = subset_summary(data.labels[mask], probabilities[mask], before[mask], words[mask], bins)
+        leak_free = subset_summary(data.labels, probabilities, before, slicings, bins, data.leak_free)
     return probabilities, {
         "schema_version": SCHEMA_VERSION,
         "evaluated_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
         "model": model_entry(model),
         "data": data.description,
-        "all": subset_summary(data.labels, probabilities, before, words, bins),
+        "all": {
+            **subset_summary(data.labels, probabilities, before, slicings, bins),
+            **score_curves(data.labels, probabilities),
+        },
         "leak_free": leak_free,
         "leakage": data.leakage,
         "baselines": {},
+        "training_history": None,
         "vectors": vectors_entry(model.config),
         "corpus_audit": None,
         "scoring": scoring,
         "versions": versions_in_use(),
         "machine": machine_description(),
     }
+
+
+def pushes_of(model: Scorer) -> PushesInPlace | None:
+    """Return what explains a model's decisions; None for one that is no trained model."""
+    if not isinstance(model, SentimentModel):
+        return None
+    from pipeline.scoring.explanation import Explainer
+
+    return Explainer(model).pushes_in_place
 
 
 def show_on_console(metrics: Mapping[str, Any], page: Path, console: Console) -> None:
@@ -297,17 +326,16 @@ def evaluate_model(
         baselines = False
     folder = reports_folder / report_name(shown_name(model), data)
     with StageOutput(folder, "evaluate") as output:
-        probabilities, metrics = measure(model, data, command, bins, console)
-        scores: dict[str, Scores] = {}
+        slicings = slicings_of(data.texts, data.ratings)
+        probabilities, metrics = measure(model, data, slicings, command, bins, console)
+        metrics["training_history"] = training_history(model_folder, model.config)
         if labelled_file is None:
             append_to_ledger(reports_folder / LEDGER_NAME, ledger_entry(metrics))
             metrics["corpus_audit"] = corpus_audit(corpus_folder)
             if baselines:
                 corpus = baseline_corpus(model_folder, corpus_folder, data)
-                scores = add_baselines(metrics, data, predictions(probabilities), corpus, cache_folder, console)
-        curves = model_folder / "training.png"
-        training_curves = curves.read_bytes() if curves.is_file() else None
-        write_report(output, Evaluated(metrics, data, probabilities, scores, training_curves))
+                add_baselines(metrics, data, predictions(probabilities), corpus, cache_folder, console)
+        write_report(output, Evaluated(metrics, data, probabilities, slicings, pushes_of(model)))
         output.commit(
             inputs={"model": metrics["model"]["weights_sha256"] or "", "data": data.description["fingerprint"]},
             settings={"bins": bins, "baselines": bool(metrics["baselines"])},

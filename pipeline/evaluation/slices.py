@@ -1,0 +1,129 @@
+"""Ways to cut the reviews into groups whose accuracy is told apart: by length, by confidence.
+
+A :class:`Slicing` says of each review which group it falls into. Which groups there are is fixed beforehand and
+the same for every model, so that two reports can be laid side by side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.metrics import Labels, Mask, Probabilities, accuracy_summary
+from pipeline.review_text import HTML_BREAK
+
+Band = tuple[str, float, float]
+"""Name, lower bound (included) and upper bound (excluded)."""
+
+LENGTH_BANDS: tuple[Band, ...] = (
+    ("under 100", 0, 100),
+    ("100-199", 100, 200),
+    ("200-399", 200, 400),
+    ("400-799", 400, 800),
+    ("800 and more", 800, math.inf),
+)
+"""In white-space-separated words."""
+
+CONFIDENCE_BANDS: tuple[Band, ...] = (
+    ("0.50-0.60", 0.5, 0.6),
+    ("0.60-0.70", 0.6, 0.7),
+    ("0.70-0.80", 0.7, 0.8),
+    ("0.80-0.90", 0.8, 0.9),
+    ("0.90-0.95", 0.9, 0.95),
+    ("0.95-0.99", 0.95, 0.99),
+    ("0.99-1.00", 0.99, math.inf),
+)
+"""Of the probability of the predicted class, max(p, 1 - p)."""
+
+NO_GROUP = -1
+
+
+@dataclass(frozen=True)
+class Slicing:
+    """One way to cut N reviews into groups.
+
+    Attributes:
+        name: its key in ``metrics.json``.
+        title: what a reader calls it.
+        definition: what puts a review into a group, in a sentence.
+        groups: names, in order.
+        membership: int8 (N,), position in ``groups``; -1 in none of them.
+    """
+
+    name: str
+    title: str
+    definition: str
+    groups: tuple[str, ...]
+    membership: NDArray[np.int8]
+
+
+def bands_of(values: NDArray[Any], bands: Sequence[Band]) -> NDArray[np.int8]:
+    """Return the position of the band that each value lies in, int8 (N,); -1 where it lies in none."""
+    found = np.full(values.size, NO_GROUP, dtype=np.int8)
+    for position, (_, low, high) in enumerate(bands):
+        found[(values >= low) & (values < high)] = position
+    return found
+
+
+def names_of(bands: Sequence[Band]) -> tuple[str, ...]:
+    """Return the names of bands."""
+    return tuple(name for name, _, _ in bands)
+
+
+def word_counts(texts: Sequence[str]) -> NDArray[np.int64]:
+    """Return the number of white-space-separated words of each text, HTML breaks being white space, (N,)."""
+    return np.array([len(HTML_BREAK.sub(" ", text).split()) for text in texts], dtype=np.int64)
+
+
+def slicings_of(texts: Sequence[str], ratings: NDArray[np.int8] | None = None) -> list[Slicing]:
+    """Return the ways to cut reviews that do not depend on a model, by text and by what the source says of it.
+
+    Args:
+        texts: N raw texts.
+        ratings: stars 1 to 10, (N,), -1 where the source has none; None where it has none at all.
+    """
+    return [
+        Slicing(
+            "length",
+            "Length",
+            "White-space-separated words of the review",
+            names_of(LENGTH_BANDS),
+            bands_of(word_counts(texts), LENGTH_BANDS),
+        )
+    ]
+
+
+def confidence_slicing(probabilities: Probabilities) -> Slicing:
+    """Return the reviews by the probability of the predicted class."""
+    return Slicing(
+        "confidence",
+        "Confidence",
+        "Probability that the model gives to the class it predicts",
+        names_of(CONFIDENCE_BANDS),
+        bands_of(np.maximum(probabilities, 1 - probabilities), CONFIDENCE_BANDS),
+    )
+
+
+def accuracy_by_group(
+    slicing: Slicing, labels: Labels, predicted: Labels, within: Mask | None = None
+) -> dict[str, Any]:
+    """Return a slicing's entry of ``metrics.json``: title, definition, and of each group rows, accuracy and interval.
+
+    Args:
+        slicing: of the N reviews.
+        labels: (N,).
+        predicted: (N,).
+        within: bool (N,); the reviews that count; None for all.
+    """
+    groups = []
+    for position, name in enumerate(slicing.groups):
+        inside = slicing.membership == position
+        if within is not None:
+            inside &= within
+        groups.append({"name": name, **accuracy_summary(labels[inside], predicted[inside])})
+    return {"title": slicing.title, "definition": slicing.definition, "groups": groups}
