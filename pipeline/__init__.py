@@ -16,8 +16,8 @@ Read the package in the order the data flows:
    ``checkpoints``, ``calibration``, ``train``, ``model_folder``; teachers: ``review_spans``, ``teacher_blend``,
    ``teacher``
 6. ``scoring_precision``, ``folded``, ``torch_inference``, ``inference``, ``metrics``, ``baselines``, ``plots``,
-   ``evaluation`` and ``report`` (packages of their own: figures, and the page that shows them); ``probes``; ``ladder`` (``ladder_runs``, ``ladder_costs``, ``ladder_linear``,
-   ``ladder_speed``, ``ladder_peers``, ``ladder_rungs``, ``ladder_table``, ``ladder_plot``, ``ladder_labels``,
+   ``evaluation`` and ``report`` (packages of their own: figures, and the page that shows them); ``probes``;
+   ``ladder`` (``ladder_runs``, ``ladder_costs``, ``ladder_linear``, ``ladder_speed``, ``ladder_peers``, ``ladder_rungs``, ``ladder_table``, ``ladder_plot``, ``ladder_labels``,
    ``ladder_section``, ``ladder_output``)
 7. ``overlap``, ``scoring`` (a package of its own: tables in, tables out); ``bundle``
    (``compact_weights``, ``copy_comparison``)
