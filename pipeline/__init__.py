@@ -17,8 +17,8 @@ Read the package in the order the data flows:
    ``teacher``
 6. ``scoring_precision``, ``folded``, ``torch_inference``, ``inference``, ``metrics``, ``baselines``, ``plots``,
    ``evaluation`` and ``report`` (packages of their own: figures, and the page that shows them); ``probes``;
-   ``ladder`` (``ladder_runs``, ``ladder_costs``, ``ladder_linear``, ``ladder_speed``, ``ladder_peers``, ``ladder_rungs``, ``ladder_table``, ``ladder_plot``, ``ladder_labels``,
-   ``ladder_section``, ``ladder_output``)
+   ``ladder`` (``ladder_runs``, ``ladder_costs``, ``ladder_linear``, ``ladder_speed``, ``ladder_peers``,
+   ``ladder_rungs``, ``ladder_table``, ``ladder_plot``, ``ladder_labels``, ``ladder_section``, ``ladder_output``)
 7. ``overlap``, ``scoring`` (a package of its own: tables in, tables out); ``bundle``
    (``compact_weights``, ``copy_comparison``)
 8. as a library: ``text_input``, ``library`` (:func:`load_model`), ``classifier`` (:class:`SentimentClassifier`), both

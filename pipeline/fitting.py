@@ -30,10 +30,9 @@ from pipeline.inference import (
 )
 from pipeline.library import LoadedModel
 from pipeline.reviews import NEGATIVE, POSITIVE, ReviewRows
-from pipeline.splits import held_out_rows
+from pipeline.splits import SPLIT_SEED, held_out_rows
 from pipeline.tokens import build_tokens, read_forms
 from pipeline.train import train_model
-from pipeline.training_data import SPLIT_SEED
 from pipeline.vocabulary import NO_VECTORS, SPECIALS, Vocabulary, build_vocabulary
 
 CORPUS_NAME = "memory"

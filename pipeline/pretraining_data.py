@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from pipeline.arrow_files import read_arrow
 from pipeline.errors import SentimentError
-from pipeline.splits import held_out_rows
+from pipeline.splits import SPLIT_SEED, held_out_rows
 from pipeline.tokens import read_form_ids, read_forms
-from pipeline.training_data import SPLIT_SEED
 from pipeline.vocabulary import Vocabulary
 
 SPLITS = ("train", "unsupervised")

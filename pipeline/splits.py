@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from pipeline.artifacts import sha256_of_text
 
+SPLIT_SEED = 20_110_619
+"""Seed of the validation split. Fixed, so that recipes and seeds are compared on the same reviews."""
+
 
 def held_out_rows(
     labels: NDArray[np.int8], duplicate_groups: NDArray[np.int64], fraction: float, seed: int

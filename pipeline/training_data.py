@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 from pipeline.arrow_files import read_arrow
 from pipeline.config import UnknownWords
 from pipeline.errors import SentimentError
-from pipeline.splits import held_out_rows
+from pipeline.splits import SPLIT_SEED, held_out_rows
 from pipeline.tokens import read_form_ids, read_forms
 from pipeline.vocabulary import Vocabulary
-
-SPLIT_SEED = 20_110_619
-"""Seed of the validation split. Fixed, so that recipes and seeds are compared on the same reviews."""
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,8 @@ def test_figures_of_the_test_split_are_taken_over_where_they_are_of_the_same_wei
 
 
 def test_a_copy_can_be_evaluated(copy: Path, quiet: Console) -> None:
-    from pipeline.evaluation.evaluate import load_scorer, model_entry, score_texts
+    from pipeline.evaluation.evaluate import load_scorer, score_texts
+    from pipeline.evaluation.provenance import model_entry
 
     model = load_scorer(copy, quiet)
     assert len(score_texts(model, TEXTS, quiet)[0]) == len(TEXTS)
@@ -283,15 +284,22 @@ def test_a_trained_model_is_never_replaced_by_its_copy(
     assert {path.name: path.read_bytes() for path in model.iterdir() if path.is_file()} == before
 
 
-def test_a_copys_report_stands_beside_its_sources_and_has_no_baselines(
-    trained_model: Path, workspace: Workspace, tmp_path: Path, quiet: Console
+def test_a_copys_report_stands_beside_its_sources_with_the_same_baselines(
+    trained_model: Path, workspace: Workspace, tmp_path: Path, quiet: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.evaluation.evaluate import evaluate_model
+    from pipeline.evaluation import evaluate
 
+    monkeypatch.setattr(evaluate, "write_report", lambda output, evaluated: None)
     copy = tmp_path / "copy"
     bundle_model(trained_model, copy, workspace.corpus, tmp_path / "reports", quiet)
-    metrics = evaluate_model(copy, workspace.corpus, tmp_path / "reports", quiet, cache_folder=tmp_path / "cache")
-    assert metrics["baselines"] == {}  # which reviews were held out is not known to a copy
-    assert [path.name for path in (tmp_path / "reports").iterdir() if path.is_dir()] == [
-        f"{trained_model.name}-compact"
+    reports, cache = tmp_path / "reports", tmp_path / "cache"
+    source, metrics = (
+        evaluate.evaluate_model(model, workspace.corpus, reports, quiet, cache_folder=cache)
+        for model in (trained_model, copy)
+    )
+    assert metrics["baselines"]["nb_svm"]["from_cache"]  # fitted on the reviews that its source did not hold out
+    assert metrics["baselines"]["nb_svm"]["accuracy"] == source["baselines"]["nb_svm"]["accuracy"]
+    assert sorted(path.name for path in reports.iterdir() if path.is_dir()) == [
+        trained_model.name,
+        f"{trained_model.name}-compact",
     ]

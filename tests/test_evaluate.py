@@ -15,12 +15,16 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from pipeline.artifacts import StageOutput, read_manifest
+from pipeline.baselines import BaselineCorpus
 from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.evaluation import evaluate
-from pipeline.evaluation.evaluate import METRICS_KEYS, evaluate_model, evaluation_command
-from pipeline.evaluation.labelled_texts import baseline_corpus, name_of_source, read_test_split
+from pipeline.evaluation.evaluate import METRICS_KEYS, evaluate_model
+from pipeline.evaluation.held_out import baseline_corpus
+from pipeline.evaluation.labelled_texts import name_of_source, read_test_split
 from pipeline.evaluation.ledger import LEDGER_COLUMNS, append_to_ledger
+from pipeline.evaluation.provenance import evaluation_command
+from pipeline.splits import SPLIT_SEED, fingerprint_of_rows, held_out_rows
 
 TRAIN = [("a fine warm film", 1), ("fine acting", 1), ("warm and fine", 1)] * 4 + [
     ("a dull cold film", 0),
@@ -240,11 +244,27 @@ def test_a_ledger_without_final_newline_or_with_other_columns(tmp_path: Path) ->
         add_lines(path, 1)
 
 
+def baselines_of(workspace: Workspace) -> BaselineCorpus | None:
+    data = read_test_split(workspace.corpus, workspace.config)
+    return baseline_corpus(workspace.model_folder, workspace.config, workspace.corpus, data)
+
+
+def test_baselines_of_a_compact_copy_leave_out_what_its_source_held_out(workspace: Workspace) -> None:
+    assert baselines_of(workspace) is None
+    labels = np.array([label for _, label in TRAIN], dtype=np.int8)
+    held_out = held_out_rows(labels, np.arange(len(TRAIN)), 0.25, SPLIT_SEED)
+    workspace.config["validation"] = {"fraction": 0.25, "fingerprint": fingerprint_of_rows(held_out)}
+    corpus = baselines_of(workspace)
+    assert corpus is not None
+    assert sorted([*corpus.training_rows, *held_out]) == list(range(len(TRAIN)))
+    workspace.config["validation"]["fingerprint"] = "of other rows"
+    assert baselines_of(workspace) is None
+
+
 def test_baselines_see_train_without_validation(workspace: Workspace) -> None:
     workspace.write_validation([0, 5, 23])
-    corpus = baseline_corpus(
-        workspace.model_folder, workspace.corpus, read_test_split(workspace.corpus, workspace.config)
-    )
+    corpus = baselines_of(workspace)
+    assert corpus is not None
     kept = [row for row in range(24) if row not in (0, 5, 23)]
     assert corpus.training_rows.tolist() == kept
     assert corpus.read_training_texts() == [TRAIN[row][0] for row in kept]
@@ -269,6 +289,7 @@ def test_a_model_of_another_corpus_has_no_leak_free_part(workspace: Workspace) -
 
 @pytest.mark.usefixtures("without_report")
 def test_second_evaluation_takes_the_baselines_from_the_cache(workspace: Workspace) -> None:
+    workspace.write_validation([0])
     first, second = workspace.evaluate(), workspace.evaluate()
     assert not first["baselines"]["nb_svm"]["from_cache"]
     assert second["baselines"]["nb_svm"]["from_cache"]

@@ -12,9 +12,9 @@ from pipeline import pretraining_data
 from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.pretraining_data import load_pretraining_text
-from pipeline.splits import held_out_rows
+from pipeline.splits import SPLIT_SEED, held_out_rows
 from pipeline.tokens import build_tokens
-from pipeline.training_data import SPLIT_SEED, load_training_data, read_labels_and_groups
+from pipeline.training_data import load_training_data, read_labels_and_groups
 from pipeline.vocabulary import Vocabulary, build_vocabulary
 from tests.conftest import OPENINGS, Workspace, tiny_reviews, write_corpus
 

@@ -7,19 +7,17 @@ The labels of the test split are read in this module and nowhere else. Every run
 
 from __future__ import annotations
 
-import csv
 import re
-import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts import StageOutput, read_json
+from pipeline.artifacts import StageOutput
 from pipeline.baselines import (
     MAJORITY,
     SETTINGS,
@@ -30,9 +28,18 @@ from pipeline.baselines import (
 )
 from pipeline.console import Console
 from pipeline.errors import SentimentError
-from pipeline.evaluation.labelled_texts import LabelledTexts, baseline_corpus, read_labelled_file, read_test_split
+from pipeline.evaluation.held_out import baseline_corpus
+from pipeline.evaluation.labelled_texts import LabelledTexts, read_labelled_file, read_test_split
 from pipeline.evaluation.ledger import LEDGER_NAME, append_to_ledger, ledger_entry
+from pipeline.evaluation.provenance import (
+    corpus_audit,
+    evaluation_command,
+    model_entry,
+    training_history,
+    vectors_entry,
+)
 from pipeline.evaluation.score_curves import precision_recall_points, roc_points, score_curves
+from pipeline.evaluation.scorer import Scorer
 from pipeline.evaluation.slices import Slicing, confidence_slicing, slicings_of
 from pipeline.evaluation.summary import subset_summary
 from pipeline.inference import SentimentModel, sigmoid
@@ -68,18 +75,6 @@ METRICS_KEYS: Mapping[str, str] = {
     "machine": "processor, its instruction sets, cores, memory, operating system",
 }
 """Top-level keys of ``metrics.json``."""
-
-
-class Scorer(Protocol):
-    """What evaluation needs of a model; :class:`pipeline.inference.SentimentModel` has it."""
-
-    name: str
-    config: dict[str, Any]
-    temperature: float
-
-    def logits(self, texts: Sequence[str], *, on_batch: Callable[[int], None] | None = None) -> NDArray[np.float32]:
-        """Return uncalibrated logits, float32 (N,), in the order given."""
-        ...
 
 
 def baseline_entry(result: BaselineScores, data: LabelledTexts, model_predicted: Labels) -> dict[str, Any]:
@@ -130,61 +125,6 @@ def add_baselines(
     )
     for result in results:
         metrics["baselines"][result.name] = baseline_entry(result, data, predicted)
-
-
-def model_entry(model: Scorer) -> dict[str, Any]:
-    """Return the ``model`` entry of ``metrics.json``."""
-    config = model.config
-    entry = {
-        "name": model.name,
-        "weights_sha256": config.get("files", {}).get("model.safetensors"),
-        "temperature": model.temperature,
-        "pretrained_on_unlabelled_text": bool(config.get("origins")),
-    }
-    for key in ("recipe", "seed", "validation", "training"):
-        entry[key] = config.get(key)
-    return entry
-
-
-def vectors_entry(config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the ``vectors`` entry of ``metrics.json``: the pretrained vectors and their coverage of the vocabulary."""
-    entry = {**(config.get("vectors") or {})}
-    if config.get("coverage") is not None:
-        entry["coverage"] = config["coverage"]
-    return entry or None
-
-
-def evaluation_command(
-    model_folder: Path, labelled_file: Path | None, options: Mapping[str, str | None], baselines: bool
-) -> str:
-    """Return the command line that repeats an evaluation."""
-    words = ["sentiment", "evaluate"]
-    if labelled_file is not None:
-        words.append(str(labelled_file))
-    words += ["--model", str(model_folder)]
-    for flag, value in options.items():
-        if value is not None:
-            words += [flag, value]
-    if not baselines:
-        words.append("--no-baselines")
-    return shlex.join(words)
-
-
-def corpus_audit(corpus_folder: Path) -> dict[str, Any] | None:
-    """Return the findings of the corpus audit, or None where there are none."""
-    path = corpus_folder / "audit.json"
-    return read_json(path, "run `sentiment data` (or `make data`) again") if path.is_file() else None
-
-
-def training_history(model_folder: Path, config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the ``training_history`` entry of ``metrics.json``; None where there is no ``training.csv``."""
-    path = model_folder / "training.csv"
-    best_epoch = (config.get("training") or {}).get("best_epoch")
-    if not path.is_file() or best_epoch is None:
-        return None
-    with path.open(encoding="utf-8", newline="") as stream:
-        epochs = [{name: float(value) for name, value in line.items()} for line in csv.DictReader(stream)]
-    return {"best_epoch": best_epoch, "epochs": epochs}
 
 
 def measure(
@@ -321,9 +261,6 @@ def evaluate_model(
     }
     command = evaluation_command(model_folder, labelled_file, options, baselines)
     console.say(f"evaluate: {model.name} on {data.description['name']}, {len(data.texts):,} reviews")
-    if baselines and labelled_file is None and "bundle" in model.config:
-        console.say("evaluate: a compact copy does not say which reviews its source held out; no linear baselines")
-        baselines = False
     folder = reports_folder / report_name(shown_name(model), data)
     with StageOutput(folder, "evaluate") as output:
         slicings = slicings_of(data.texts, data.ratings)
@@ -333,8 +270,11 @@ def evaluate_model(
             append_to_ledger(reports_folder / LEDGER_NAME, ledger_entry(metrics))
             metrics["corpus_audit"] = corpus_audit(corpus_folder)
             if baselines:
-                corpus = baseline_corpus(model_folder, corpus_folder, data)
-                add_baselines(metrics, data, predictions(probabilities), corpus, cache_folder, console)
+                corpus = baseline_corpus(model_folder, model.config, corpus_folder, data)
+                if corpus is None:
+                    console.say("evaluate: what this model held out of training is not known; no linear baselines")
+                else:
+                    add_baselines(metrics, data, predictions(probabilities), corpus, cache_folder, console)
         write_report(output, Evaluated(metrics, data, probabilities, slicings, pushes_of(model)))
         output.commit(
             inputs={"model": metrics["model"]["weights_sha256"] or "", "data": data.description["fingerprint"]},

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from pipeline.arrow_files import read_arrow
 from pipeline.artifacts import read_manifest, sha256_of_file
-from pipeline.baselines import BaselineCorpus
 from pipeline.columns import ColumnChoice, LabelReader
 from pipeline.errors import SentimentError
 from pipeline.metrics import Labels, Mask
@@ -135,31 +134,6 @@ def read_test_split(corpus_folder: Path, config: Mapping[str, Any]) -> LabelledT
         leakage,
         ratings_of(table),
     )
-
-
-def baseline_corpus(model_folder: Path, corpus_folder: Path, data: LabelledTexts) -> BaselineCorpus:
-    """Return what the baselines may see: the train split without the model's validation part.
-
-    Raises:
-        SentimentError: the train split or ``validation.arrow`` is damaged, or they do not belong together.
-    """
-    train_path = corpus_folder / "train.arrow"
-    labels = require_labels(train_path, column(read_arrow(train_path, ["label"], "data"), "label"))
-    kept = np.ones(labels.size, dtype=np.bool_)
-    validation_path = model_folder / "validation.arrow"
-    if data.description["trained_on_this_corpus"] and validation_path.is_file():
-        held_out = column(read_arrow(validation_path, ["row"], "train"), "row")
-        if held_out.size and (held_out.min() < 0 or held_out.max() >= labels.size):
-            raise SentimentError(f"{validation_path}: names a row that {train_path} lacks; train the model again")
-        kept[held_out] = False
-    rows = np.flatnonzero(kept)
-
-    def read_training_texts() -> list[str]:
-        texts = read_arrow(train_path, ["text"], "data").column("text")
-        chosen: list[str] = texts.take(pa.array(rows)).to_pylist()
-        return chosen
-
-    return BaselineCorpus(data.description["fingerprint"], rows, labels[rows], read_training_texts, data.texts)
 
 
 def read_labelled_file(
