@@ -38,12 +38,13 @@ class ColumnChoice:
 
 
 class Record(NamedTuple):
-    """One row as the file has it: its number from 1, the line it starts on (CSV), text and label."""
+    """One row as the file has it: its number from 1, the line it starts on (CSV), text, label and stars."""
 
     row: int
     line: int | None
     text: str | None
     label: Any
+    rating: Any = None
 
     def place(self) -> str:
         """Return where the row stands, for a message."""

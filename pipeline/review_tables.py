@@ -17,12 +17,24 @@ from pipeline.dialect import DELIMITERS
 from pipeline.errors import SentimentError
 from pipeline.review_text import is_blank
 from pipeline.reviews import REVIEWS_PER_BATCH, UNLABELLED, ReviewRows
+from pipeline.star_ratings import rating_column, stars_of
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
-def read_reviews(path: Path, choice: ColumnChoice, labels: LabelReader | None) -> ReviewRows:
+def read_reviews(
+    path: Path, choice: ColumnChoice, labels: LabelReader | None, rows: ReviewRows | None = None
+) -> ReviewRows:
     """Read the reviews of a CSV, TSV or Parquet file; without a reader of labels they are unlabelled.
+
+    A column named ``rating``, ``stars`` or ``star_rating`` is kept as it is where all its values are whole numbers
+    from 1 to 10 or empty, and left out otherwise; in Parquet it must hold numbers.
+
+    Args:
+        path: the file.
+        choice: its columns.
+        labels: tells the class of a label.
+        rows: what the reviews are added to; None for new ones.
 
     Raises:
         SentimentError: the file is empty, damaged or not UTF-8; a column or label is missing or unclear.
@@ -31,7 +43,7 @@ def read_reviews(path: Path, choice: ColumnChoice, labels: LabelReader | None) -
     try:
         if path.stat().st_size == 0:
             raise SentimentError("empty; there must be columns of texts and labels")
-        return rows_of(records(path, choice, labels is not None), labels)
+        return rows_of(records(path, choice, labels is not None), labels, rows)
     except SentimentError as error:
         raise SentimentError(f"{path}: {error}") from error
     except UnicodeDecodeError:
@@ -44,18 +56,23 @@ def read_reviews(path: Path, choice: ColumnChoice, labels: LabelReader | None) -
         raise SentimentError(f"{path}: cannot be read ({error.strerror or first_line(error)})") from error
 
 
-def rows_of(records: Iterable[Record], labels: LabelReader | None) -> ReviewRows:
-    """Gather records, their labels read where there is a reader of labels.
+def rows_of(records: Iterable[Record], labels: LabelReader | None, rows: ReviewRows | None = None) -> ReviewRows:
+    """Gather records, their labels read where there is a reader of labels; return the rows they were added to.
 
     Raises:
         SentimentError: a label is missing or is neither class.
     """
-    rows = ReviewRows()
+    rows = ReviewRows() if rows is None else rows
     for record in records:
+        try:
+            stars = stars_of(record.rating)
+        except ValueError:
+            stars = None
+            rows.unclear_ratings += 1
         if labels is None or is_blank(record.text):  # a row that is left out may lack its label too
-            rows.append(record.text, UNLABELLED)
+            rows.append(record.text, UNLABELLED, stars)
         else:
-            rows.append(record.text, labels.read(record))
+            rows.append(record.text, labels.read(record), stars)
     return rows
 
 
@@ -82,8 +99,9 @@ def delimited_records(path: Path, choice: ColumnChoice, labelled: bool) -> Itera
         reader = csv.reader(stream, delimiter=delimiter, strict=True)
         header = next(reader)
         text, label = choose_columns(header, choice, labelled=labelled)
-        positions = header.index(text), None if label is None else header.index(label)
-        yield from records_of(reader, len(header), positions)
+        rating = rating_column(header, text, label)
+        positions = [None if name is None else header.index(name) for name in (label, rating)]
+        yield from records_of(reader, len(header), header.index(text), *positions)
 
 
 def delimiter_of(header_line: str) -> str:
@@ -91,18 +109,19 @@ def delimiter_of(header_line: str) -> str:
     return max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([header_line], delimiter=delimiter))))
 
 
-def records_of(reader: Any, fields: int, positions: tuple[int, int | None]) -> Iterator[Record]:
+def records_of(reader: Any, fields: int, text: int, label: int | None, rating: int | None) -> Iterator[Record]:
     """Yield the rows of a CSV reader that stands after the header; wholly empty lines are passed over.
 
     Args:
         reader: a ``csv.reader``.
         fields: how many columns the header has.
-        positions: the text column's and the label column's.
+        text: position of the text column.
+        label: of the label column, if any.
+        rating: of the column of stars, if any.
 
     Raises:
         SentimentError: a row has more or fewer fields than the header, or a stray or open quote.
     """
-    text, label = positions
     row = 1
     line = reader.line_num + 1
     while True:
@@ -120,7 +139,8 @@ def records_of(reader: Any, fields: int, positions: tuple[int, int | None]) -> I
                     f"row {row} (line {line}) has {len(values)} fields and the header {fields}; "
                     f"put texts that hold a {reader.dialect.delimiter!r} in double quotes"
                 )
-            yield Record(row, line, values[text], None if label is None else values[label])
+            others = (None if position is None else values[position] for position in (label, rating))
+            yield Record(row, line, values[text], *others)
             row += 1
         line = reader.line_num + 1
 
@@ -150,9 +170,17 @@ def parquet_records(path: Path, choice: ColumnChoice, labelled: bool) -> Iterato
     """
     with pq.ParquetFile(path) as file:
         text, label = choose_columns(list(file.schema_arrow.names), choice, labelled=labelled)
-        columns = [text] if label is None else [text, label]
+        rating = rating_column(file.schema_arrow.names, text, label)
+        if rating is not None and not is_number(file.schema_arrow.field(rating).type):
+            rating = None
+        columns = [name for name in (text, label, rating) if name is not None]
         names = telling_names(label_names(file.schema_arrow, label), choice.positive)
-        yield from arrow_records(file.iter_batches(REVIEWS_PER_BATCH, columns=columns), text, label, names)
+        yield from arrow_records(file.iter_batches(REVIEWS_PER_BATCH, columns=columns), text, label, names, rating)
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Tell whether a column of this type holds whole or floating numbers."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def label_names(schema: pa.Schema, label: str | None) -> list[str]:
@@ -168,7 +196,11 @@ def label_names(schema: pa.Schema, label: str | None) -> list[str]:
 
 
 def arrow_records(
-    batches: Iterable[pa.RecordBatch], text: str, label: str | None, names: Sequence[str] = ()
+    batches: Iterable[pa.RecordBatch],
+    text: str,
+    label: str | None,
+    names: Sequence[str] = (),
+    rating: str | None = None,
 ) -> Iterator[Record]:
     """Yield the rows of record batches that hold at least the columns named.
 
@@ -177,6 +209,7 @@ def arrow_records(
         text: name of the text column.
         label: name of the label column, if any.
         names: put in place of the labels 0, 1, ..., where there are any.
+        rating: name of the column of stars, if any.
 
     Raises:
         SentimentError: the text column holds no text, or the label column lists or structures.
@@ -200,6 +233,7 @@ def arrow_records(
         if names:
             of_number = dict(enumerate(names))
             labels = [of_number.get(value, value) for value in labels]
-        for value, label_value in zip(texts.to_pylist(), labels, strict=True):
+        ratings = [None] * len(texts) if rating is None else batch.column(rating).to_pylist()
+        for value, label_value, stars in zip(texts.to_pylist(), labels, ratings, strict=True):
             row += 1
-            yield Record(row, None, value, label_value)
+            yield Record(row, None, value, label_value, stars)

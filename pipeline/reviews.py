@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -17,11 +18,21 @@ REVIEW_SCHEMA = pa.schema([("text", pa.string()), ("label", pa.int8()), ("rating
 
 
 class ReviewRows:
-    """Gathers the reviews of one split; blank texts are left out and counted."""
+    """Gathers the reviews of one split; blank texts are left out and counted.
 
-    def __init__(self) -> None:
+    Args:
+        on_batch: handed each batch (``REVIEW_SCHEMA``) in place of its being kept here; :meth:`finish` hands the last.
+
+    Attributes:
+        blank: texts left out.
+        unclear_ratings: ratings that are no whole number from 1 to 10; one is enough to leave out all.
+    """
+
+    def __init__(self, on_batch: Callable[[pa.RecordBatch], None] | None = None) -> None:
         self.blank = 0
+        self.unclear_ratings = 0
         self._batches: list[pa.RecordBatch] = []
+        self._on_batch = self._batches.append if on_batch is None else on_batch
         self._texts: list[str] = []
         self._labels: list[int] = []
         self._ratings: list[int | None] = []
@@ -35,16 +46,19 @@ class ReviewRows:
         self._labels.append(label)
         self._ratings.append(rating)
         if len(self._texts) == REVIEWS_PER_BATCH:
-            self._flush()
+            self.finish()
 
     def extend(self, rows: ReviewRows) -> None:
         """Add all reviews of another gathering, which must not be used after."""
-        self._flush()
-        rows._flush()
-        self._batches.extend(rows._batches)
+        self.finish()
+        rows.finish()
+        for batch in rows._batches:
+            self._on_batch(batch)
         self.blank += rows.blank
+        self.unclear_ratings += rows.unclear_ratings
 
-    def _flush(self) -> None:
+    def finish(self) -> None:
+        """Make a batch of the reviews that are not in one yet."""
         if not self._texts:
             return
         columns = [
@@ -52,13 +66,23 @@ class ReviewRows:
             pa.array(self._labels, pa.int8()),
             pa.array(self._ratings, pa.int8()),
         ]
-        self._batches.append(pa.record_batch(columns, schema=REVIEW_SCHEMA))
+        self._on_batch(pa.record_batch(columns, schema=REVIEW_SCHEMA))
         self._texts, self._labels, self._ratings = [], [], []
 
     def table(self) -> pa.Table:
         """Return what was gathered, as chunks of ``REVIEWS_PER_BATCH`` rows (``REVIEW_SCHEMA``)."""
-        self._flush()
-        return pa.Table.from_batches(self._batches, schema=REVIEW_SCHEMA)
+        self.finish()
+        return self.with_clear_ratings(pa.Table.from_batches(self._batches, schema=REVIEW_SCHEMA))
+
+    def with_clear_ratings(self, table: pa.Table) -> pa.Table:
+        """Return a table of the reviews gathered here without its ratings, should one of them have been unclear.
+
+        A column of percentages, say, has some values that look like stars.
+        """
+        if not self.unclear_ratings:
+            return table
+        nulls = pa.nulls(table.num_rows, pa.int8())
+        return table.set_column(table.schema.get_field_index("rating"), "rating", nulls)
 
 
 @dataclass
