@@ -14,6 +14,7 @@ BENCH_FLAGS ?=
 SCORE_FLAGS ?=
 PRETRAIN_FLAGS ?=
 LADDER_FLAGS ?=
+COMPARE_FLAGS ?=
 TEACH_FLAGS ?=
 VENV = .venv
 DATA = data
@@ -22,6 +23,8 @@ RECIPES = pipeline/recipes
 INPUT =
 OUTPUT =
 MODEL =
+A =
+B =
 ENCODER = default
 TEACHERS =
 PROCESSES = 1
@@ -91,7 +94,7 @@ REPORT = $(REPORTS)/$(MODEL_NAME)/manifest.json
 CHOICES = $(SETTINGS)/RECIPE $(SETTINGS)/SEED
 USED_MODEL = $(or $(MODEL),$(shell [ -e $(call quoted,$(TRAINED)) ] && echo $(call quoted,$(MODEL_FOLDER))))
 
-.PHONY: help setup demo data tokens vocab pretrain teach train evaluate score probe ladder bundle torchtext test lint check bench clean FORCE
+.PHONY: help setup demo data tokens vocab pretrain teach train evaluate score probe compare ladder bundle torchtext test lint check bench clean FORCE
 
 ## Usage: make TARGET [SETTING=value ...]
 ##
@@ -138,6 +141,11 @@ teach: $(INSTALLED) ## have models label the unlabelled reviews, for recipes wit
 
 probe: $(INSTALLED) ## score a model on our own negations, contrasts, short texts ... (MODEL=folder)
 	$(SENTIMENT) probe$(call flag,--model,$(USED_MODEL))
+
+compare: $(INSTALLED) ## compare two evaluated models on the same reviews (A=report B=report COMPARE_FLAGS=--fail-if-worse)
+	@[ -n $(call quoted,$(A)) ] && [ -n $(call quoted,$(B)) ] || \
+		{ echo 'make compare: say which reports: make compare A=imdb-default-s1 B=imdb-small-s1' >&2; exit 2; }
+	$(SENTIMENT) compare $(call quoted,$(A)) $(call quoted,$(B)) $(COMPARE_FLAGS)
 
 ladder: $(INSTALLED) ## compare all evaluated models: accuracy, cost, speed, side by side (LADDER_FLAGS=)
 	$(SENTIMENT) ladder $(LADDER_FLAGS)

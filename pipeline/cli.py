@@ -1,7 +1,8 @@
 """The command line: one command for each stage. Errors become one line and an exit code.
 
 Nothing heavy is imported here: each command imports its stage when it runs, so that ``--help`` answers at once.
-Exit codes: 0 done, 1 the data or the environment is at fault, 2 the command line is, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 the data or the environment is at fault, 2 the command line is, 3 a regression gate failed, 130
+stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from pipeline.argument_types import (
     temperature,
 )
 from pipeline.console import Console, print_message
-from pipeline.errors import SentimentError, UsageError
+from pipeline.errors import RegressionError, SentimentError, UsageError
+from pipeline.evaluation.compare_command import add_compare_command, add_gate_options, gate_of, run_compare
 from pipeline.scoring.command import run_score
 from pipeline.scoring.flags import add_score_command
 
@@ -173,6 +175,9 @@ def run_evaluate(arguments: argparse.Namespace, console: Console) -> None:
         label_column=arguments.label_column,
         label_positive=arguments.label_positive,
         baselines=arguments.baselines,
+        with_robustness=arguments.robustness,
+        previous=arguments.previous,
+        gate=gate_of(arguments),
         cache_folder=data / "baselines",
     )
 
@@ -366,6 +371,18 @@ def add_evaluate_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-baselines", dest="baselines", action="store_false", help="leave the linear models out of the report"
     )
+    parser.add_argument(
+        "--no-robustness",
+        dest="robustness",
+        action="store_false",
+        help="leave out how the model does on changed texts (typos, cuts, denial ...)",
+    )
+    parser.add_argument(
+        "--previous",
+        metavar="REPORT",
+        help="report to hold the model against (default: the one that stood in its place)",
+    )
+    add_gate_options(parser, "the model, beside the previous report,")
 
 
 def add_probe_command(parser: argparse.ArgumentParser) -> None:
@@ -417,6 +434,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Comman
     "generate": ("let a pretrained language model write reviews", add_generate_command, run_generate),
     "train": ("train a GRU by a recipe", add_train_command, run_train),
     "evaluate": ("measure a model and write the report", add_evaluate_command, run_evaluate),
+    "compare": ("compare two models on the same reviews, with a regression gate", add_compare_command, run_compare),
     "score": ("append predictions to a table of reviews: CSV, JSON lines or Parquet", add_score_command, run_score),
     "probe": ("score a model on our own negations, contrasts, short texts", add_probe_command, run_probe),
     "ladder": ("compare all evaluated models: accuracy, cost, speed", add_ladder_command, run_ladder),
@@ -485,7 +503,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SentimentError.exit_code
     except SentimentError as error:
-        if arguments.debug:
+        if arguments.debug and not isinstance(error, RegressionError):
             raise
         print_message(f"sentiment {arguments.command}: {one_line(error)}")
         return error.exit_code

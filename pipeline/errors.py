@@ -14,3 +14,9 @@ class UsageError(SentimentError):
     """The command line is at fault: a bad flag, a bad recipe name, a clash of column names."""
 
     exit_code = 2
+
+
+class RegressionError(SentimentError):
+    """A regression gate failed: everything was measured and written, and the new model is worse than the old one."""
+
+    exit_code = 3

@@ -18,7 +18,8 @@ from pipeline.errors import SentimentError
 from pipeline.inference import BUNDLED_FOLDER, CONFIG_NAME, WEIGHTS_NAME
 from pipeline.metrics import wilson_interval
 
-METRICS_VERSION = 1
+METRICS_VERSIONS = (1, 2)
+"""In which what the ladder reads stands in the same place."""
 METRICS_NAME = "metrics.json"
 PLACES = (f"*/{METRICS_NAME}", f"reference/*/{METRICS_NAME}")
 """Where evaluated models lie in the reports folder."""
@@ -113,7 +114,7 @@ def read_run(path: Path, reports_folder: Path, models_folder: Path) -> Run | Non
     """
     remedy = "run `sentiment evaluate` again, or remove the folder"
     metrics = read_json(path, remedy)
-    if metrics.get("schema_version") != METRICS_VERSION:
+    if metrics.get("schema_version") not in METRICS_VERSIONS:
         return None
     try:
         if metrics["data"]["kind"] != "test split":

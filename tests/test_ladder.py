@@ -21,6 +21,7 @@ from pipeline.baselines import FITTED, NB_SVM, TFIDF
 from pipeline.config import ModelSettings
 from pipeline.console import Console
 from pipeline.errors import SentimentError
+from pipeline.evaluation.metrics_schema import SCHEMA_VERSION
 from pipeline.ladder import LADDER_KEYS, LadderSettings, build_ladder
 from pipeline.ladder_costs import Bill, Cost, cost_entry, summed
 from pipeline.ladder_labels import Point, boxes_of, overlap, place_labels, spread_out
@@ -70,7 +71,7 @@ class Place:
             "accuracy_interval": wilson_interval(round(accuracy * ROWS), ROWS),
         }
         metrics: dict[str, Any] = {
-            "schema_version": 1,
+            "schema_version": changes.pop("schema_version", SCHEMA_VERSION),
             "evaluated_at": changes.pop("evaluated_at", "2026-01-02T00:00:00+00:00"),
             "model": {
                 "name": name,
@@ -243,6 +244,13 @@ def test_what_cannot_stand_together_is_left_out_with_its_reason(place: Place) ->
     }
     assert set(found.left_out) == {"tiny-default-s1", "tiny-far-s1", "tiny-alien-s1"}
     assert "other settings than tiny-default-s" in found.left_out["tiny-default-s1"]
+
+
+def test_reports_of_the_layout_before_count_and_those_of_a_later_one_do_not(place: Place) -> None:
+    for version, name in enumerate(("imdb-default-s1", "imdb-small-s1", "imdb-later-s1"), 1):
+        place.evaluate(name, 0.8, schema_version=version)
+    found = find_evaluated(place.reports, place.data / "models")
+    assert [run.name for run in found] == ["imdb-default-s1", "imdb-small-s1"]
 
 
 def test_of_two_evaluations_that_of_the_weights_here_counts_else_the_latest(place: Place) -> None:

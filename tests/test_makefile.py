@@ -328,6 +328,14 @@ def test_names_of_files_reach_score_as_they_are(workspace: Workspace) -> None:
     assert workspace.calls() == ['score $HOME `pwd` Bob\'s "a".csv -o b $1.csv --model $m']
 
 
+def test_compare_needs_both_reports(workspace: Workspace) -> None:
+    result = workspace.run("compare", "A=old")
+    assert result.returncode == 2
+    assert "make compare A=imdb-default-s1 B=imdb-small-s1" in result.stderr
+    workspace.make("compare", "A=old", "B=my new", "COMPARE_FLAGS=--fail-if-worse --tolerance 0.2")
+    assert workspace.calls() == ["compare old my new --fail-if-worse --tolerance 0.2"]
+
+
 def test_clean_spares_downloads_environments_and_the_reference(workspace: Workspace) -> None:
     kept = ["data/README.md", "data/downloads/glove.zip", "reports/README.md", "reports/test-evaluations.csv"]
     kept += ["reports/reference/manifest.json", "reports/mine/notes.md"]

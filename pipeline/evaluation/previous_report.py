@@ -1,0 +1,145 @@
+"""The report that an evaluation is held against: the one that stood in its place before, or one that was named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import SentimentError
+from pipeline.evaluation.finished_report import Answers, FinishedReport, find_report, read_report
+from pipeline.evaluation.labelled_texts import LabelledTexts
+from pipeline.evaluation.regression_gate import Gate, require_not_worse
+from pipeline.metrics import Labels, mcnemar
+
+
+@dataclass(frozen=True)
+class PreviousReport:
+    """A report, and what its model answered, read before anything takes its place.
+
+    Attributes:
+        report: its figures.
+        answers: None where they are missing or damaged.
+    """
+
+    report: FinishedReport
+    answers: Answers | None
+
+    @classmethod
+    def read(cls, folder: Path) -> PreviousReport:
+        """Read the report in a folder.
+
+        Raises:
+            SentimentError: its ``metrics.json`` is missing, damaged or of a version that is not known.
+        """
+        report = read_report(folder)
+        try:
+            return cls(report, report.answers())
+        except SentimentError:
+            return cls(report, None)
+
+    def same_reviews(self, data: LabelledTexts) -> bool:
+        """Say whether it is about these very reviews and true classes."""
+        if (self.report.fingerprint, self.report.metrics["all"]["rows"]) != (
+            data.description["fingerprint"],
+            data.labels.size,
+        ):
+            return False
+        answers = self.answers
+        if answers is None:
+            return True
+        order = np.argsort(data.rows, kind="stable")
+        return np.array_equal(answers.rows, data.rows[order]) and np.array_equal(answers.labels, data.labels[order])
+
+    def entry(self, data: LabelledTexts, predicted: Labels, weights_sha256: str | None) -> dict[str, Any]:
+        """Return the ``previous`` entry of ``metrics.json``.
+
+        Args:
+            data: the N reviews of the new evaluation.
+            predicted: int8 (N,), by the new model.
+            weights_sha256: of the new model.
+
+        Returns:
+            ``name, evaluated_at, command, weights_sha256, rows, accuracy, accuracy_interval`` of the previous report;
+            ``same_reviews`` and ``same_weights``; ``mcnemar`` of the new model (first) against it (second), None where
+            the reviews are others or its answers are not there.
+        """
+        metrics, same = self.report.metrics, self.same_reviews(data)
+        weights = metrics["model"].get("weights_sha256")
+        test = None
+        if same and self.answers is not None:
+            order = np.argsort(data.rows, kind="stable")
+            test = mcnemar(self.answers.labels, predicted[order], self.answers.predicted)
+        return {
+            "name": self.report.name,
+            "evaluated_at": metrics["evaluated_at"],
+            "command": metrics["command"],
+            "weights_sha256": weights,
+            "rows": metrics["all"]["rows"],
+            "accuracy": metrics["all"]["accuracy"],
+            "accuracy_interval": metrics["all"]["accuracy_interval"],
+            "same_reviews": same,
+            "same_weights": weights is not None and weights == weights_sha256,
+            "mcnemar": test,
+        }
+
+
+def previous_report(place: Path, named: str | None, reports_folder: Path) -> PreviousReport | None:
+    """Return the report that was named, else the one that stands in a place.
+
+    Args:
+        place: where the new report goes.
+        named: a report's folder, or its name in ``reports_folder``; None takes what stands in ``place``.
+        reports_folder: holds the reports.
+
+    Returns:
+        None where none was named and there is none in the place, or a damaged one.
+
+    Raises:
+        SentimentError: the report that was named is missing or damaged.
+    """
+    if named is not None:
+        return PreviousReport.read(find_report(reports_folder, named))
+    try:
+        return PreviousReport.read(place)
+    except SentimentError:
+        return None  # an evaluation is not to fail for what it replaces
+
+
+def require_comparable(previous: PreviousReport | None, data: LabelledTexts, place: Path) -> None:
+    """Check, before anything is scored, that the regression gate will have something to hold the model against.
+
+    Raises:
+        SentimentError: there is no previous report, it is about other reviews, or its answers are not there.
+    """
+    way_out = "evaluate once without --fail-if-worse, or name a report with --previous"
+    if previous is None:
+        raise SentimentError(f"{place}: no report here that the model could be worse than; {way_out}")
+    if not previous.same_reviews(data):
+        raise SentimentError(
+            f"{previous.report.folder}: about other reviews, so nothing tells which is worse; {way_out}"
+        )
+    if previous.answers is None:
+        raise SentimentError(f"{previous.report.folder}: its predictions.parquet is missing or damaged; {way_out}")
+
+
+def require_no_regression(gate: Gate, entry: dict[str, Any] | None, rows: int, new: str) -> None:
+    """Stop where the gate is enforced and the model is worse than the previous report's.
+
+    Args:
+        gate: says when.
+        entry: the ``previous`` entry of ``metrics.json``.
+        rows: reviews that both answered.
+        new: name of the new report.
+
+    Raises:
+        RegressionError: it is worse.
+    """
+    if entry is None or entry["mcnemar"] is None:
+        return
+    test = entry["mcnemar"]
+    verdict = gate.verdict(rows, test["only_second"], test["only_first"], test["p_value"])
+    old = f"the report of {entry['evaluated_at'][:10]} ({entry['name']})"
+    require_not_worse(verdict, new, old, test["p_value"])

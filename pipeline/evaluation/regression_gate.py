@@ -1,0 +1,77 @@
+"""The regression gate: when a model counts as worse than the one in place, so that a build may stop there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import RegressionError
+
+SIGNIFICANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What is accepted.
+
+    Attributes:
+        significance: McNemar's p-value below which a difference is no chance.
+        tolerance: loss of accuracy that is accepted, in percentage points, from 0.
+        enforced: a worse model is an error.
+    """
+
+    significance: float = SIGNIFICANCE
+    tolerance: float = 0.0
+    enforced: bool = False
+
+    def verdict(self, rows: int, lost: int, gained: int, p_value: float) -> dict[str, Any]:
+        """Judge a model beside the one in place.
+
+        Args:
+            rows: reviews that both answered, N >= 1.
+            lost: reviews that only the one in place gets right.
+            gained: reviews that only the new one gets right.
+            p_value: of McNemar's test.
+
+        Returns:
+            ``significance, tolerance_points, enforced``; ``loss_points``, the accuracy lost, negative where it rose;
+            ``worse``: more than the tolerance is lost, and the p-value is below the significance.
+        """
+        loss = 100 * (lost - gained) / rows  # of whole numbers: the same float as the tolerance that is typed
+        return {
+            "significance": self.significance,
+            "tolerance_points": self.tolerance,
+            "enforced": self.enforced,
+            "loss_points": loss,
+            "worse": loss > self.tolerance and p_value < self.significance,
+        }
+
+
+NOT_ENFORCED = Gate()
+"""Judges, and stops nothing."""
+
+
+def require_not_worse(verdict: Mapping[str, Any], new: str, old: str, p_value: float) -> None:
+    """Stop where an enforced gate found the new model worse.
+
+    Args:
+        verdict: of :meth:`Gate.verdict`.
+        new: what the message calls the new model.
+        old: what it calls the one in place.
+        p_value: of McNemar's test.
+
+    Raises:
+        RegressionError: it did.
+    """
+    if not (verdict["enforced"] and verdict["worse"]):
+        return
+    tolerance = verdict["tolerance_points"]
+    accepted = f", and {tolerance:g} are accepted" if tolerance else ""
+    chance = f"p {p_text(p_value)}, below {verdict['significance']:g}"
+    raise RegressionError(f"{new} is worse than {old}: {verdict['loss_points']:.2f} points lost{accepted} ({chance})")
+
+
+def p_text(p_value: float) -> str:
+    """Return a p-value for reading."""
+    return "< 0.0001" if p_value < 0.0001 else f"{p_value:.4f}"
