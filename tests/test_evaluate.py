@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from jsonschema import Draft202012Validator
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, roc_auc_score
 
@@ -19,10 +20,11 @@ from pipeline.baselines import BaselineCorpus
 from pipeline.console import Console
 from pipeline.errors import SentimentError
 from pipeline.evaluation import evaluate
-from pipeline.evaluation.evaluate import METRICS_KEYS, evaluate_model
+from pipeline.evaluation.evaluate import evaluate_model
 from pipeline.evaluation.held_out import baseline_corpus
 from pipeline.evaluation.labelled_texts import name_of_source, read_test_split
 from pipeline.evaluation.ledger import LEDGER_COLUMNS, append_to_ledger
+from pipeline.evaluation.metrics_schema import metrics_schema
 from pipeline.evaluation.provenance import evaluation_command
 from pipeline.splits import SPLIT_SEED, fingerprint_of_rows, held_out_rows
 
@@ -112,6 +114,10 @@ class Workspace:
             return list(csv.DictReader(stream))
 
 
+def require_documented(metrics: dict[str, Any]) -> None:
+    Draft202012Validator(metrics_schema()).validate(metrics)
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path)
@@ -129,7 +135,7 @@ def test_everything_is_written_and_the_files_agree(workspace: Workspace, capsys:
     metrics = workspace.evaluate(quiet=False)
     folder = workspace.reports / "tiny-default-s1"
     assert json.loads((folder / "metrics.json").read_text()) == metrics
-    assert set(metrics) == set(METRICS_KEYS)
+    require_documented(metrics)
     table = pq.read_table(folder / "predictions.parquet").to_pydict()
     assert table["row"] == list(range(6))
     assert metrics["all"]["accuracy"] == accuracy_score(table["label"], table["predicted"]) == 4 / 6
@@ -305,6 +311,7 @@ def test_a_labelled_file_has_its_own_report_and_no_ledger(workspace: Workspace) 
     assert metrics["data"]["rows_without_text"] == 1
     assert (metrics["all"]["accuracy"], metrics["all"]["rows"]) == (1.0, 2)
     assert (metrics["leak_free"], metrics["leakage"], metrics["baselines"]) == (None, None, {})
+    require_documented(metrics)
 
 
 def test_one_class_only_is_no_fault(workspace: Workspace) -> None:
@@ -312,6 +319,7 @@ def test_one_class_only_is_no_fault(workspace: Workspace) -> None:
     path.write_text("text,label\nfine,1\nfine fine,1\ndull,1\n", encoding="utf-8")
     metrics = workspace.evaluate(labelled_file=path)
     assert metrics["all"]["roc_auc"] is None
+    require_documented(metrics)
     assert metrics["all"]["accuracy"] == 2 / 3
     folder = workspace.reports / "tiny-default-s1-on-praise"
     assert not (folder / "roc_curve.png").exists()

@@ -1,9 +1,12 @@
 """Promise: every figure equals scikit-learn's on the same arrays, or a number worked out by hand."""
 
+import statistics
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom, binomtest
 from sklearn import metrics as reference
 
 from pipeline import metrics
@@ -51,7 +54,7 @@ def test_any_input_has_consistent_counts_and_no_nan(rows: list[tuple[int, float]
     ]
     summary = subset_summary(labels, probabilities, probabilities, slicings, bins=15)
     assert sum(summary["confusion_matrix"].values()) == len(rows)
-    for name in ("length", "confidence"):
+    for name in ("length", "negation", "contrast", "confidence"):
         groups = summary["slices"][name]["groups"]
         assert sum(group["rows"] for group in groups) == len(rows)
         assert sum(group["correct"] for group in groups) == summary["correct"]
@@ -77,6 +80,12 @@ def test_wilson_interval_equals_the_worked_numbers(successes: int, trials: int, 
     assert metrics.wilson_interval(successes, trials) == pytest.approx(expected, abs=1e-6)
 
 
+@given(st.integers(1, 5_000).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials))))
+def test_any_wilson_interval_equals_scipys(counts: tuple[int, int]) -> None:
+    expected = binomtest(*counts).proportion_ci(0.95, method="wilson")
+    assert metrics.wilson_interval(*counts) == pytest.approx([expected.low, expected.high], abs=1e-12)
+
+
 def test_no_trials_have_no_interval() -> None:
     assert metrics.wilson_interval(0, 0) is None
 
@@ -99,6 +108,42 @@ def test_unequal_bins_are_weighted_by_their_rows() -> None:
     # two bins: {0.0, 0.3} gap 0.15 weight 2, {0.9} gap 0.1 weight 1
     bins = metrics.reliability_bins(labels, probabilities, bins=2)
     assert metrics.calibration_error(bins) == pytest.approx((2 * 0.15 + 0.1) / 3)
+
+
+def calibration_error_one_by_one(labels: list[int], probabilities: list[float], bins: int) -> float:
+    """Recompute the calibration error with lists: reviews of equal probability share their mean label, then bins."""
+    shared = [
+        statistics.fmean(label for label, other in zip(labels, probabilities, strict=True) if other == probability)
+        for probability in probabilities
+    ]
+    rows = sorted(zip(probabilities, shared, strict=True))
+    bins = min(bins, len(rows))
+    sizes = [len(rows) // bins + (number < len(rows) % bins) for number in range(bins)]
+    total, start = 0.0, 0
+    for size in sizes:
+        part = rows[start : start + size]
+        total += size * abs(statistics.fmean(row[0] for row in part) - statistics.fmean(row[1] for row in part))
+        start += size
+    return total / len(rows)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1), st.one_of(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.floats(0, 1))), min_size=1
+    ),
+    st.integers(1, 20),
+)
+def test_any_calibration_error_equals_a_recomputation(rows: list[tuple[int, float]], bins: int) -> None:
+    labels, probabilities = zip(*rows, strict=True)
+    arrays = np.array(labels, dtype=np.int8), np.array(probabilities)
+    summary = metrics.calibration_summary(*arrays, bins)
+    assert summary["calibration_error"] == pytest.approx(
+        calibration_error_one_by_one(list(labels), list(probabilities), bins)
+    )
+    assert sum(entry["rows"] for entry in summary["bins"]) == len(rows)
+    assert summary["brier"] == pytest.approx(np.mean((arrays[0] - arrays[1]) ** 2))
+    assert summary["log_loss"] == pytest.approx(reference.log_loss(*arrays, labels=[0, 1]))
 
 
 def test_order_of_rows_does_not_move_the_calibration_error() -> None:
@@ -134,6 +179,32 @@ def test_mcnemar_equals_the_worked_number() -> None:
         "p_value": pytest.approx(2 * 8 / 128),
     }
     assert metrics.mcnemar(labels, first, first)["p_value"] == 1.0
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_any_mcnemar_equals_the_binomial_tail(only_first: int, only_second: int) -> None:
+    labels = np.ones(only_first + only_second + 3, dtype=np.int8)
+    first = labels.copy()
+    first[only_first : only_first + only_second] = 0
+    second = labels.copy()
+    second[:only_first] = 0
+    tail = binom.cdf(min(only_first, only_second), only_first + only_second, 0.5)
+    assert metrics.mcnemar(labels, first, second) == {
+        "only_first": only_first,
+        "only_second": only_second,
+        "p_value": pytest.approx(min(1.0, 2 * tail)),
+    }
+
+
+def test_figures_of_a_part_are_those_of_its_reviews_alone() -> None:
+    part = np.array([1, 1, 0, 1, 1, 0, 1, 0, 1, 1], dtype=np.bool_)
+    texts = ["not fine " * 60, "fine", "but fine"] * 3 + ["fine"]
+    slicings = slices.slicings_of(texts)
+    of_part = slices.slicings_of([text for text, inside in zip(texts, part, strict=True) if inside])
+    before = PROBABILITIES**2
+    assert subset_summary(LABELS, PROBABILITIES, before, slicings, 4, part) == subset_summary(
+        LABELS[part], PROBABILITIES[part], before[part], of_part, 4
+    )
 
 
 def test_errors_come_worst_first() -> None:

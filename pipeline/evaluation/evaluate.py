@@ -2,7 +2,7 @@
 
 The labels of the test split are read in this module and nowhere else. Every run that reads them adds a line to
 ``test-evaluations.csv`` in the reports folder, so that anyone can count how often the test was looked at.
-``METRICS_KEYS`` documents ``metrics.json``.
+``metrics.schema.json`` documents ``metrics.json``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts import StageOutput
+from pipeline.artifacts import StageOutput, read_manifest
 from pipeline.baselines import (
     MAJORITY,
     SETTINGS,
@@ -31,6 +31,8 @@ from pipeline.errors import SentimentError
 from pipeline.evaluation.held_out import baseline_corpus
 from pipeline.evaluation.labelled_texts import LabelledTexts, read_labelled_file, read_test_split
 from pipeline.evaluation.ledger import LEDGER_NAME, append_to_ledger, ledger_entry
+from pipeline.evaluation.metrics_schema import SCHEMA_VERSION
+from pipeline.evaluation.previous_report import previous_report, require_comparable, require_no_regression
 from pipeline.evaluation.provenance import (
     corpus_audit,
     evaluation_command,
@@ -38,6 +40,8 @@ from pipeline.evaluation.provenance import (
     training_history,
     vectors_entry,
 )
+from pipeline.evaluation.regression_gate import NOT_ENFORCED, Gate
+from pipeline.evaluation.robustness import CHANGES, robustness
 from pipeline.evaluation.score_curves import precision_recall_points, roc_points, score_curves
 from pipeline.evaluation.scorer import Scorer
 from pipeline.evaluation.slices import Slicing, confidence_slicing, slicings_of
@@ -52,29 +56,10 @@ from pipeline.metrics import (
     mcnemar,
     predictions,
 )
+from pipeline.report.data_card import data_card
 from pipeline.report.evaluated import Evaluated, PushesInPlace
+from pipeline.report.model_card import model_card
 from pipeline.report.write import write_report
-
-SCHEMA_VERSION = 2
-METRICS_KEYS: Mapping[str, str] = {
-    "schema_version": "version of this layout; raised when a key changes its meaning or goes",
-    "evaluated_at": "time of the evaluation, UTC, ISO 8601",
-    "command": "the command that repeats this evaluation",
-    "model": "name, weights (SHA-256), recipe, seed, temperature, validation figures and training cost of the model",
-    "data": "what was scored: kind (test split or labelled file), name, fingerprint, rows, how it was split",
-    "all": "figures over all reviews; undefined ones are null, log loss is in nats, intervals are 95% (Wilson); with "
-    "accuracy by slices, points of the curves, the histogram of scores and counts at thresholds",
-    "leak_free": "the same over the test reviews with no near duplicate in what the model was trained on, or null",
-    "leakage": "how many test reviews have a near duplicate in which training splits, or why that is unknown",
-    "baselines": "linear models on the same training part, each with McNemar's test of the model against it",
-    "training_history": "losses and validation figures of each epoch, and the epoch that was kept, or null",
-    "vectors": "pretrained vectors of the embedding: name, SHA-256, dimension, coverage of the vocabulary",
-    "corpus_audit": "findings of the corpus audit, where there is one",
-    "scoring": "wall seconds of scoring the reviews, and reviews per second",
-    "versions": "versions of Python and of the packages that shape the figures",
-    "machine": "processor, its instruction sets, cores, memory, operating system",
-}
-"""Top-level keys of ``metrics.json``."""
 
 
 def baseline_entry(result: BaselineScores, data: LabelledTexts, model_predicted: Labels) -> dict[str, Any]:
@@ -150,13 +135,27 @@ def measure(
         "leak_free": leak_free,
         "leakage": data.leakage,
         "baselines": {},
+        "previous": None,
+        "robustness": None,
         "training_history": None,
         "vectors": vectors_entry(model.config),
         "corpus_audit": None,
+        "data_card": None,
+        "model_card": None,
         "scoring": scoring,
         "versions": versions_in_use(),
         "machine": machine_description(),
     }
+
+
+def add_robustness(
+    metrics: dict[str, Any], model: Scorer, data: LabelledTexts, probabilities: Probabilities, console: Console
+) -> None:
+    """Fill the ``robustness`` entry of ``metrics.json``."""
+    with console.progress(CHANGES, "changed texts", "changes") as bar:
+        metrics["robustness"] = robustness(
+            model, data.texts, data.labels, probabilities, data.rows, on_done=lambda: bar.update(1)
+        )
 
 
 def pushes_of(model: Scorer) -> PushesInPlace | None:
@@ -169,13 +168,16 @@ def pushes_of(model: Scorer) -> PushesInPlace | None:
 
 
 def show_on_console(metrics: Mapping[str, Any], page: Path, console: Console) -> None:
-    """Print accuracy with interval, leak-free accuracy, baselines and where the page lies."""
+    """Print accuracy with interval, leak-free accuracy, baselines, the previous report, and where the page lies."""
     if metrics["data"]["sample"]:
         console.say("evaluate: this is the generated sample, not IMDb; its figures say nothing about real reviews")
     lines = [("accuracy", metrics["all"])]
     if metrics["leak_free"] is not None:
         lines.append(("  on leak-free reviews", metrics["leak_free"]))
     lines += [(entry["title"], entry) for entry in metrics["baselines"].values()]
+    if metrics["previous"] is not None:
+        other = "" if metrics["previous"]["same_reviews"] else ", of other reviews"
+        lines.append((f"previous report{other}", metrics["previous"]))
     width = max(len(title) for title, _ in lines)
     for title, entry in lines:
         low, high = entry["accuracy_interval"]
@@ -221,6 +223,9 @@ def evaluate_model(
     label_column: str | None = None,
     label_positive: str | None = None,
     baselines: bool = True,
+    with_robustness: bool = True,
+    previous: str | None = None,
+    gate: Gate = NOT_ENFORCED,
     cache_folder: Path,
     bins: int = CALIBRATION_BINS,
     model: Scorer | None = None,
@@ -237,15 +242,20 @@ def evaluate_model(
         label_column: its label column; None is found by name.
         label_positive: its label that means positive; None reads the usual names.
         baselines: fit the linear baselines too (never for a file: they would need its training part).
+        with_robustness: score changed copies of the reviews too (:mod:`pipeline.evaluation.robustness`).
+        previous: the report that the model is held against; None takes the one that stood in its place, if any.
+        gate: judges the model beside the previous report.
         cache_folder: keeps the baselines' scores.
         bins: equal-mass bins of the calibration error.
         model: the loaded model, where the caller has it; else it is loaded from ``model_folder``.
 
     Returns:
-        The content of ``metrics.json`` (``METRICS_KEYS``).
+        The content of ``metrics.json`` (:mod:`pipeline.evaluation.metrics_schema`).
 
     Raises:
-        SentimentError: the model, the corpus or the file is missing or damaged; another run writes this report.
+        SentimentError: the model, the corpus, the file or the previous report that was named is missing or damaged; the
+            gate is enforced and there is nothing to compare with; another run writes this report.
+        RegressionError: the gate is enforced and the model is worse than the previous report's; all is written.
     """
     model = load_scorer(model_folder, console) if model is None else model
     if labelled_file is None:
@@ -258,14 +268,23 @@ def evaluate_model(
         "--text-column": text_column,
         "--label-column": label_column,
         "--label-positive": label_positive,
+        "--previous": previous,
     }
-    command = evaluation_command(model_folder, labelled_file, options, baselines)
+    command = evaluation_command(model_folder, labelled_file, options, baselines, with_robustness)
     console.say(f"evaluate: {model.name} on {data.description['name']}, {len(data.texts):,} reviews")
     folder = reports_folder / report_name(shown_name(model), data)
     with StageOutput(folder, "evaluate") as output:
+        before = previous_report(folder, previous, reports_folder)
+        if gate.enforced:
+            require_comparable(before, data, folder)
         slicings = slicings_of(data.texts, data.ratings)
         probabilities, metrics = measure(model, data, slicings, command, bins, console)
         metrics["training_history"] = training_history(model_folder, model.config)
+        manifest = read_manifest(corpus_folder, "data") if labelled_file is None else None
+        metrics["data_card"], metrics["model_card"] = data_card(data, manifest), model_card(model.config)
+        if before is not None:
+            weights = metrics["model"]["weights_sha256"]
+            metrics["previous"] = before.entry(data, predictions(probabilities), weights)
         if labelled_file is None:
             append_to_ledger(reports_folder / LEDGER_NAME, ledger_entry(metrics))
             metrics["corpus_audit"] = corpus_audit(corpus_folder)
@@ -275,6 +294,8 @@ def evaluate_model(
                     console.say("evaluate: what this model held out of training is not known; no linear baselines")
                 else:
                     add_baselines(metrics, data, predictions(probabilities), corpus, cache_folder, console)
+        if with_robustness:
+            add_robustness(metrics, model, data, probabilities, console)
         write_report(output, Evaluated(metrics, data, probabilities, slicings, pushes_of(model)))
         output.commit(
             inputs={"model": metrics["model"]["weights_sha256"] or "", "data": data.description["fingerprint"]},
@@ -282,4 +303,5 @@ def evaluate_model(
             details={"rows": len(data.texts), "accuracy": metrics["all"]["accuracy"]},
         )
     show_on_console(metrics, folder / "report.html", console)
+    require_no_regression(gate, metrics["previous"], len(data.texts), folder.name)
     return metrics

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from pipeline.arrow_files import read_arrow
 from pipeline.artifacts import read_manifest, sha256_of_file
 from pipeline.columns import ColumnChoice, LabelReader
 from pipeline.errors import SentimentError
+from pipeline.evaluation.stored_texts import StoredTexts, store_reviews
 from pipeline.metrics import Labels, Mask
 from pipeline.review_tables import read_reviews
 
@@ -25,7 +26,7 @@ class LabelledTexts:
     """Reviews with their true classes.
 
     Attributes:
-        texts: N raw texts.
+        texts: N raw texts; those of a file stay on the disk (:class:`~pipeline.evaluation.stored_texts.StoredTexts`).
         labels: int8 (N,), 1 positive, 0 negative.
         rows: int64 (N,), row in the split, or position among a file's reviews that have text; from 0.
         description: the ``data`` entry of ``metrics.json``.
@@ -34,7 +35,7 @@ class LabelledTexts:
         ratings: int8 (N,), stars 1 to 10, -1 where a review has none; None where the source has none at all.
     """
 
-    texts: list[str]
+    texts: Sequence[str]
     labels: Labels
     rows: NDArray[np.int64]
     description: dict[str, Any]
@@ -125,8 +126,9 @@ def read_test_split(corpus_folder: Path, config: Mapping[str, Any]) -> LabelledT
     leakage: dict[str, Any] = {"known": False, "reason": "the model was trained on another corpus"}
     if description["trained_on_this_corpus"]:
         leak_free, leakage = leak_free_rows(corpus_folder, column(table, "duplicate_group"))
+    batch_rows = [len(chunk) for chunk in table.column("text").chunks]
     return LabelledTexts(
-        table.column("text").to_pylist(),
+        StoredTexts(path.open("rb"), batch_rows),
         labels,
         column(table, "row"),
         description,
@@ -139,7 +141,9 @@ def read_test_split(corpus_folder: Path, config: Mapping[str, Any]) -> LabelledT
 def read_labelled_file(
     path: Path, text_column: str | None, label_column: str | None, label_positive: str | None
 ) -> LabelledTexts:
-    """Read a CSV, TSV or Parquet file of reviews with labels; rows without text are left out and counted.
+    """Read a CSV, TSV or Parquet file of reviews with labels, and stars where :func:`read_reviews` finds them.
+
+    Rows without text are left out and counted.
 
     Raises:
         SentimentError: the file, a column or a label is at fault.
@@ -147,8 +151,7 @@ def read_labelled_file(
     if not path.is_file():
         raise SentimentError(f"{path}: not found; give a CSV, TSV or Parquet file with a text and a label column")
     choice = ColumnChoice(text=text_column, label=label_column, positive=label_positive)
-    reviews = read_reviews(path, choice, LabelReader(label_positive))
-    table = reviews.table()
+    table, texts, blank = store_reviews(lambda rows: read_reviews(path, choice, LabelReader(label_positive), rows))
     labels = require_labels(path, column(table, "label"))
     description = {
         "kind": "labelled file",
@@ -156,9 +159,7 @@ def read_labelled_file(
         "slug": re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-") or "file",
         "fingerprint": sha256_of_file(path),
         "rows": labels.size,
-        "rows_without_text": reviews.blank,
+        "rows_without_text": blank,
         "sample": False,
     }
-    return LabelledTexts(
-        table.column("text").to_pylist(), labels, np.arange(labels.size), description, ratings=ratings_of(table)
-    )
+    return LabelledTexts(texts, labels, np.arange(labels.size), description, ratings=ratings_of(table))

@@ -35,7 +35,11 @@ def vectors_entry(config: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def evaluation_command(
-    model_folder: Path, labelled_file: Path | None, options: Mapping[str, str | None], baselines: bool
+    model_folder: Path,
+    labelled_file: Path | None,
+    options: Mapping[str, str | None],
+    baselines: bool,
+    with_robustness: bool = True,
 ) -> str:
     """Return the command line that repeats an evaluation."""
     words = ["sentiment", "evaluate"]
@@ -47,6 +51,8 @@ def evaluation_command(
             words += [flag, value]
     if not baselines:
         words.append("--no-baselines")
+    if not with_robustness:
+        words.append("--no-robustness")
     return shlex.join(words)
 
 

@@ -61,8 +61,9 @@ def score_histogram(labels: Labels, probabilities: Probabilities, bins: int = HI
 def threshold_counts(labels: Labels, probabilities: Probabilities, steps: int = THRESHOLD_STEPS) -> dict[str, Any]:
     """Return how many reviews of each true class lie at or above, and at or below, each of ``steps`` + 1 probabilities.
 
-    From these follows what any threshold t and any confidence c to answer from do, without the reviews: answered
-    positive are those at or above max(t, c), and, where t <= 1 - c, those from t to 1 - c.
+    From these follows what ``sentiment score --threshold t --abstain-below c`` would do, without the reviews: answered
+    positive are those at or above max(t, c); answered negative are those below t that are at or below 1 - c, which is
+    the smaller of the two counts, for one set holds the other.
 
     Returns:
         ``thresholds`` (0 to 1), ``at_least`` and ``at_most``, each with ``negative`` and ``positive`` counts.

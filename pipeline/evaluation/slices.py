@@ -1,4 +1,4 @@
-"""Ways to cut the reviews into groups whose accuracy is told apart: by length, by confidence.
+"""Ways to cut the reviews into groups whose accuracy is told apart: by length, wording, stars and confidence.
 
 A :class:`Slicing` says of each review which group it falls into. Which groups there are is fixed beforehand and
 the same for every model, so that two reports can be laid side by side.
@@ -14,8 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.evaluation.wording import (
+    CONTRAST,
+    CONTRAST_WORDS,
+    NEGATION,
+    NEGATION_WITHOUT_APOSTROPHE,
+    NEGATION_WORDS,
+    occurrences,
+    per_100_words,
+    word_counts,
+)
 from pipeline.metrics import Labels, Mask, Probabilities, accuracy_summary
-from pipeline.review_text import HTML_BREAK
+from pipeline.star_ratings import MOST_STARS
 
 Band = tuple[str, float, float]
 """Name, lower bound (included) and upper bound (excluded)."""
@@ -28,6 +38,33 @@ LENGTH_BANDS: tuple[Band, ...] = (
     ("800 and more", 800, math.inf),
 )
 """In white-space-separated words."""
+
+SMALLEST_DENSITY = math.nextafter(0, 1)
+NEGATION_BANDS: tuple[Band, ...] = (
+    ("none", 0, SMALLEST_DENSITY),
+    ("under 1", SMALLEST_DENSITY, 1),
+    ("1 to 2", 1, 2),
+    ("2 to 3", 2, 3),
+    ("3 and more", 3, math.inf),
+)
+"""In negations for each 100 words."""
+
+CONTRAST_BANDS: tuple[Band, ...] = (
+    ("none", 0, SMALLEST_DENSITY),
+    ("under 1", SMALLEST_DENSITY, 1),
+    ("1 to 2", 1, 2),
+    ("2 and more", 2, math.inf),
+)
+"""In words of contrast for each 100 words."""
+
+NEGATION_DEFINITION = (
+    f"Negations for each 100 words of the review, the lower bound of a group included: {', '.join(NEGATION_WORDS)}, "
+    f"all that ends in n't, and {', '.join(NEGATION_WITHOUT_APOSTROPHE)}. A short review is likelier to have none"
+)
+CONTRAST_DEFINITION = (
+    "Words of contrast for each 100 words of the review, the lower bound of a group included: "
+    f"{', '.join(CONTRAST_WORDS)}. A short review is likelier to have none"
+)
 
 CONFIDENCE_BANDS: tuple[Band, ...] = (
     ("0.50-0.60", 0.5, 0.6),
@@ -75,11 +112,6 @@ def names_of(bands: Sequence[Band]) -> tuple[str, ...]:
     return tuple(name for name, _, _ in bands)
 
 
-def word_counts(texts: Sequence[str]) -> NDArray[np.int64]:
-    """Return the number of white-space-separated words of each text, HTML breaks being white space, (N,)."""
-    return np.array([len(HTML_BREAK.sub(" ", text).split()) for text in texts], dtype=np.int64)
-
-
 def slicings_of(texts: Sequence[str], ratings: NDArray[np.int8] | None = None) -> list[Slicing]:
     """Return the ways to cut reviews that do not depend on a model, by text and by what the source says of it.
 
@@ -87,25 +119,40 @@ def slicings_of(texts: Sequence[str], ratings: NDArray[np.int8] | None = None) -
         texts: N raw texts.
         ratings: stars 1 to 10, (N,), -1 where the source has none; None where it has none at all.
     """
-    return [
-        Slicing(
-            "length",
-            "Length",
-            "White-space-separated words of the review",
-            names_of(LENGTH_BANDS),
-            bands_of(word_counts(texts), LENGTH_BANDS),
-        )
+    words = word_counts(texts)
+    negations, contrasts = (per_100_words(counts, words) for counts in occurrences(texts, (NEGATION, CONTRAST)))
+    slicings = [
+        banded("length", "Length", "White-space-separated words of the review", words, LENGTH_BANDS),
+        banded("negation", "Negation", NEGATION_DEFINITION, negations, NEGATION_BANDS),
+        banded("contrast", "Contrast", CONTRAST_DEFINITION, contrasts, CONTRAST_BANDS),
     ]
+    return slicings if ratings is None else [*slicings, stars_slicing(ratings)]
+
+
+def banded(name: str, title: str, definition: str, values: NDArray[Any], bands: Sequence[Band]) -> Slicing:
+    """Return the reviews by the band that a value (N,) of theirs lies in."""
+    return Slicing(name, title, definition, names_of(bands), bands_of(values, bands))
+
+
+def stars_slicing(ratings: NDArray[np.int8]) -> Slicing:
+    """Return the reviews by their stars, (N,), 1 to 10; those without (-1) are in no group."""
+    return Slicing(
+        "stars",
+        "Stars",
+        "Stars that the source gives with the review, as it gives them; reviews without are left out here",
+        tuple(str(stars) for stars in range(1, MOST_STARS + 1)),
+        np.where((ratings >= 1) & (ratings <= MOST_STARS), ratings - 1, NO_GROUP).astype(np.int8),
+    )
 
 
 def confidence_slicing(probabilities: Probabilities) -> Slicing:
     """Return the reviews by the probability of the predicted class."""
-    return Slicing(
+    return banded(
         "confidence",
         "Confidence",
         "Probability that the model gives to the class it predicts",
-        names_of(CONFIDENCE_BANDS),
-        bands_of(np.maximum(probabilities, 1 - probabilities), CONFIDENCE_BANDS),
+        np.maximum(probabilities, 1 - probabilities),
+        CONFIDENCE_BANDS,
     )
 
 
