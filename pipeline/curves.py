@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from pipeline.plots import LIGHT, Theme, new_axes
+from pipeline.plots import LIGHT, Theme, add_legend_above, new_axes
 
 
 def training_curves(history: Sequence[Mapping[str, float]], best_epoch: int, theme: Theme = LIGHT) -> Figure:
@@ -34,5 +34,5 @@ def training_curves(history: Sequence[Mapping[str, float]], best_epoch: int, the
     accuracy_axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
     for spine in accuracy_axes.spines.values():
         spine.set_visible(False)
-    figure.legend(loc="outside upper center", ncol=3, frameon=False, labelcolor=theme.ink, fontsize=10)
+    add_legend_above(figure, theme)
     return figure

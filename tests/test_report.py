@@ -2,11 +2,14 @@
 
 import ast
 import base64
+import html
+import itertools
 import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -20,8 +23,10 @@ from pipeline.evaluation.summary import subset_summary
 from pipeline.machine import INSTRUCTION_SETS, machine_description, processor_description, versions_in_use
 from pipeline.metrics import accuracy_summary, mcnemar, predictions
 from pipeline.plots import LIGHT, render
+from pipeline.report.data_card import data_card
 from pipeline.report.evaluated import Evaluated
 from pipeline.report.mistakes import most_confident_mistakes
+from pipeline.report.model_card import model_card
 from pipeline.report.numbers import Numbers
 from pipeline.report.page import page
 from pipeline.report.pictures import pictures
@@ -31,7 +36,53 @@ HOSTILE = (
     '<script>document.title="taken over"</script><img src=x onerror=alert(1)><br />"quoted" & {{ 7*7 }} '
     "</div></details> \x1b[31mred \u202eesrever \x85end"
 )
-SECTIONS = {"headline", "classes", "calibration", "thresholds", "slices", "errors", "leakage", "training", "reproduce"}
+SECTIONS = (
+    *("headline", "classes", "calibration", "thresholds", "slices", "errors", "leakage", "training"),
+    *("data", "model", "reproduce"),
+)
+AUDIT: dict[str, Any] = {
+    "exact_duplicates": {
+        "within": {
+            "test": {"rows": 60, "distinct_texts": 59, "repeated_rows": 1},
+            "train": {"rows": 240, "distinct_texts": 236, "repeated_rows": 4},
+        },
+        "across": {"train|test": {"distinct_texts": 9, "rows": {"train": 9, "test": 10}}},
+    },
+    "near_duplicates": {
+        "definition": "5-word shingles",
+        "groups": 12,
+        "rows_in_groups": 31,
+        "largest_group": 3,
+        "across": {"train|test": {"groups": 10, "rows": {"train": 11, "test": 12}}},
+        "train_groups_with_both_labels": 2,
+    },
+    "train_labels": {"positive": 121, "negative": 119},
+    "words": {
+        name: {"mean": mean, "median": 160.0, "percentile_95": 588.5, "longest": 2_459}
+        for name, mean in (("test", 301.25), ("train", 299.5))
+    },
+    "encoding": {"test": {"html_breaks": 13, "mojibake": 0}, "train": {"html_breaks": 52, "mojibake": 1}},
+}
+CONFIG: dict[str, Any] = {
+    "recipe": {
+        "name": "default",
+        "description": "A recipe of\n`ours`.",
+        "model": {"layers": 1, "bidirectional": True, "hidden_size": 128, "pooling": ["max", "mean"]},
+    },
+    "seed": 1,
+    "parameters": 1_234_567,
+    "bytes": 4_938_268,
+    "vectors": {"name": "glove.6B.100d", "dimension": 100, "sha256": "ab" * 32},
+    "coverage": {"words": 9_876, "types": 0.4, "tokens": 0.9, "vocabulary_tokens": 0.98},
+    "corpus": {"name": "imdb", "fingerprint": "cd" * 32, "sample": False},
+    "training": {"labelled_reviews": 216, "epochs_run": 3, "best_epoch": 2, "seconds": 90.0, "threads": 2},
+    "validation": {"rows": 24, "accuracy": 0.8125},
+    "machine": {"processor": "Some CPU"},
+    "origins": {
+        "encoder": {"name": "default", "reviews": 72_088, "tokens": 19_614_789, "seconds": 4_131.9},
+        "teacher": {"teachers": ["imdb-default-s2", "NB-SVM"], "reviews": 49_697, "pieces": 78_560},
+    },
+}
 
 
 def evaluated_case(name: str = "imdb", split: str = "source") -> Evaluated:
@@ -52,11 +103,19 @@ def evaluated_case(name: str = "imdb", split: str = "source") -> Evaluated:
         "schema_version": 2,
         "evaluated_at": "2026-01-02T03:04:05+00:00",
         "command": "sentiment evaluate --model data/models/m",
-        "model": {"name": "imdb-default-s1", "temperature": 2.0, "seed": 1, "recipe": {"name": "default"}},
+        "model": {
+            "name": "imdb-default-s1",
+            "weights_sha256": "ef" * 32,
+            "temperature": 2.0,
+            "seed": 1,
+            "recipe": {"name": "default"},
+        },
         "data": {
             "kind": "test split",
             "name": name,
+            "fingerprint": "12" * 32,
             "rows": 60,
+            "source": "stanfordnlp/imdb",
             "split": split,
             "sample": name == "demo",
             "trained_on_this_corpus": True,
@@ -88,13 +147,15 @@ def evaluated_case(name: str = "imdb", split: str = "source") -> Evaluated:
                 for epoch in (1.0, 2.0)
             ],
         },
-        "vectors": {"name": "glove.6B.100d", "coverage": {"types": 0.4}},
-        "corpus_audit": {"near_duplicates": {"train and test": 10}},
+        "vectors": {"name": "glove.6B.100d", "sha256": "ab" * 32, "coverage": {"types": 0.4}},
+        "corpus_audit": AUDIT,
         "scoring": {"seconds": 0.1, "reviews_per_second": 600.0},
         "versions": versions_in_use(),
         "machine": machine_description(),
     }
     data = LabelledTexts(texts, labels, np.arange(60), metrics["data"], leak_free, metrics["leakage"])
+    manifest = {"rows": {"train": 240, "test": 60}, "settings": {"seed": 1}, "blank_rows_left_out": {"train": 7}}
+    metrics["data_card"], metrics["model_card"] = data_card(data, manifest), model_card(CONFIG)
     return Evaluated(metrics, data, probabilities, slicings)
 
 
@@ -150,7 +211,7 @@ def without_pictures(evaluated: Evaluated) -> str:
 
 def test_every_figure_on_the_page_is_the_one_in_metrics_json(folder: Path, parsed: Page) -> None:
     numbers = Numbers(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
-    assert len(parsed.figures) > 80
+    assert len(parsed.figures) > 150
     for key, value in parsed.figures.items():
         assert ast.literal_eval(value) == numbers.value(key), key
     for key, shown in parsed.shown:
@@ -171,6 +232,20 @@ def test_the_headline_figures_are_there(parsed: Page) -> None:
         "all.confusion_matrix.false_positive",
         "all.calibration.before_temperature.calibration_error",
         "all.slices.length.groups.0.accuracy",
+        "all.slices.negation.groups.0.accuracy_interval.0",
+        "all.slices.contrast.groups.0.rows",
+        "leak_free.slices.length.groups.1.accuracy",
+        "corpus_audit.exact_duplicates.within.train.repeated_rows",
+        "corpus_audit.near_duplicates.across.train|test.rows.test",
+        "corpus_audit.words.train.percentile_95",
+        "corpus_audit.encoding.test.html_breaks",
+        "corpus_audit.train_labels.negative",
+        "data_card.scored.words.median",
+        "data_card.rows.train",
+        "data_card.rows_without_text",
+        "model_card.architecture.parameters",
+        "model_card.origins.language_model.minutes",
+        "model_card.training.validation_accuracy",
     ):
         assert key in parsed.figures
 
@@ -202,7 +277,9 @@ def test_the_page_loads_nothing(text: str, parsed: Page) -> None:
 def test_a_reader_without_eyes_or_mouse_is_served(parsed: Page) -> None:
     assert all(attributes.get("alt") for attributes in parsed.named("img"))
     assert all(attributes.get("scope") for attributes in parsed.named("th"))
-    assert {attributes["id"] for attributes in parsed.named("section")} == SECTIONS
+    assert tuple(attributes["id"] for attributes in parsed.named("section")) == SECTIONS
+    contents = [str(attributes["href"])[1:] for attributes in parsed.named("a") if "href" in attributes]
+    assert [name for name in contents if name in SECTIONS][1 : len(SECTIONS) + 1] == list(SECTIONS)
     targets = {attributes.get("id") for _, attributes in parsed.tags}
     assert all(str(attributes["href"])[1:] in targets for attributes in parsed.named("a"))
 
@@ -228,16 +305,124 @@ def test_a_model_of_another_corpus_is_not_said_to_share_the_baselines_training_p
     assert "the part the GRU was fitted on" not in without_pictures(evaluated)
 
 
+def headings(parsed: Page) -> list[int]:
+    return [int(tag[1]) for tag, _ in parsed.tags if re.fullmatch("h[1-6]", tag)]
+
+
+def test_the_page_is_in_order_for_machines(parsed: Page) -> None:
+    names = [attributes["id"] for _, attributes in parsed.tags if "id" in attributes]
+    assert len(names) == len(set(names))
+    levels = headings(parsed)
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise([0, *levels]))
+    assert not [tag for tag, attributes in parsed.tags if "style" in attributes]
+    assert not [name for _, attributes in parsed.tags for name in attributes if name.startswith("on")]
+    assert len(parsed.named("main")) == len(parsed.named("header")) == len(parsed.named("footer")) == 1
+    tags = [tag for tag, _ in parsed.tags]
+    assert tags.count("caption") == tags.count("table")
+    scrolling = [attributes for attributes in parsed.named("div") if attributes.get("class") == "scroll"]
+    assert all(a["tabindex"] == "0" and a["role"] == "region" and a["aria-label"] for a in scrolling)
+
+
+def test_the_command_stands_above_the_result(text: str) -> None:
+    command = "<code>sentiment evaluate --model data/models/m</code>"
+    assert text.index(command) < text.index('id="headline"')
+    assert text.index(command, text.index('id="reproduce"'))
+
+
+def test_the_commands_go_from_the_data_to_the_model(text: str) -> None:
+    commands = text[text.index("From the data to the model") :]
+    assert re.findall("sentiment .*", commands)[:6] == [
+        "sentiment data --source stanfordnlp/imdb",
+        "sentiment tokens",
+        "sentiment vocab --vectors glove.6B.100d",
+        "sentiment pretrain",
+        "sentiment teach imdb-default-s2 --nb-svm",
+        "sentiment train --recipe default --seed 1</code></pre>",
+    ]
+
+
+def words_of(evaluated: Evaluated) -> str:
+    """Return the text of a page from its top to the section after the result, white space made single."""
+    text = without_pictures(evaluated)
+    result = text[text.index('id="headline"') : text.index('id="classes"')]
+    return " ".join(html.unescape(re.sub("<[^>]*>", "", result)).split())
+
+
 def test_the_verdict_follows_the_test() -> None:
     evaluated = evaluated_case()
     entry = evaluated.metrics["baselines"]["nb_svm"]
     for accuracy, p_value, words in (
-        (0.1, 0.01, "The GRU is <strong>better</strong>"),
-        (1.0, 0.01, "The GRU is <strong>worse</strong>"),
-        (0.1, 0.2, "<strong>no clear difference</strong>"),
+        (0.1, 0.01, "The GRU is better than"),
+        (1.0, 0.01, "The GRU is worse than"),
+        (0.1, 0.2, "there is no clear difference"),
     ):
         entry["accuracy"], entry["mcnemar"]["p_value"] = accuracy, p_value
-        assert words in without_pictures(evaluated)
+        assert words in words_of(evaluated)
+    evaluated.metrics["baselines"] = {}
+    assert "It was not held against simpler models in this run." in words_of(evaluated)
+    evaluated.metrics["data"]["kind"] = "labelled file"
+    assert "A labelled file has no training part" in words_of(evaluated)
+
+
+def test_the_previous_report_is_named_and_judged() -> None:
+    evaluated = evaluated_case()
+    assert "revious report" not in words_of(evaluated)
+    previous: dict[str, Any] = {
+        "name": "earlier",
+        "evaluated_at": "2025-12-24T01:02:03+00:00",
+        "command": "sentiment evaluate",
+        "weights_sha256": "34" * 32,
+        "rows": 60,
+        "accuracy": 0.99,
+        "accuracy_interval": [0.9, 0.999],
+        "same_reviews": True,
+        "same_weights": False,
+        "mcnemar": {"only_first": 1, "only_second": 19, "p_value": 0.00004},
+    }
+    evaluated.metrics["previous"] = previous
+    words = words_of(evaluated)
+    assert "99.00% 95% interval 90.00% to 99.90%earlier, 2025-12-24" in words
+    assert "It is worse than in the previous report" in words
+    assert "p < 0.0001" in words
+    previous["mcnemar"]["p_value"] = 0.3
+    assert "There is no clear difference from the previous report." in words_of(evaluated)
+    previous["mcnemar"] = None
+    assert "its answers are gone" in words_of(evaluated)
+    previous["same_weights"] = True
+    assert "of the same weights" in words_of(evaluated)
+    previous["same_reviews"] = False
+    assert "The previous report is of other reviews" in words_of(evaluated)
+
+
+def test_one_class_is_half_an_answer() -> None:
+    evaluated = evaluated_case()
+    evaluated.metrics["all"]["support"] = {"negative": 0, "positive": 60}
+    words = words_of(evaluated)
+    assert "All of them are positive." in words
+    assert "nothing about negative ones" in words
+    assert "These reviews cannot say." in words
+    assert "negative reviews for positive" not in words
+
+
+def test_nothing_optional_is_needed() -> None:
+    evaluated = evaluated_case()
+    for key in ("leak_free", "leakage", "corpus_audit", "training_history", "vectors", "data_card", "model_card"):
+        evaluated.metrics[key] = None
+    evaluated.metrics["baselines"] = {}
+    sections = [attributes["id"] for attributes in Page(without_pictures(evaluated)).named("section")]
+    assert sections == [name for name in SECTIONS if name not in ("leakage", "data", "model")]
+
+
+def test_svg_is_small_and_its_text_is_text(folder: Path) -> None:
+    for path in folder.glob("*.svg"):
+        drawing = ElementTree.parse(path)
+        texts = [element.text for element in drawing.iter("{http://www.w3.org/2000/svg}text")]
+        assert len(texts) > 4
+        assert path.stat().st_size < 30_000
+        lines = [str(element.get("d")) for element in drawing.iter("{http://www.w3.org/2000/svg}path")]
+        assert not re.search(r"\.\d{3}", " ".join(lines))
+    assert "truly negative" in (folder / "score_histogram.svg").read_text(encoding="utf-8")
 
 
 def test_errors_are_in_full_and_worst_first(folder: Path) -> None:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from pipeline.metrics import THRESHOLD
-from pipeline.plots import Theme, add_legend, new_axes
+from pipeline.plots import HEIGHT, WIDTH, Theme, add_legend_above, new_axes
 
 
 def accuracy_comparison(entries: Sequence[Mapping[str, Any]], theme: Theme) -> Figure:
@@ -25,7 +25,7 @@ def accuracy_comparison(entries: Sequence[Mapping[str, Any]], theme: Theme) -> F
         entries: ``title, accuracy, accuracy_interval`` and ``is_model``; drawn from the top.
         theme: colours.
     """
-    figure, axes = new_axes(theme, "Accuracy, with 95% interval", "", (4.6, 1.1 + 0.5 * len(entries)))
+    figure, axes = new_axes(theme, "Accuracy, with 95% interval", "", (WIDTH, 0.8 + 0.45 * len(entries)))
     for position, entry in enumerate(reversed(entries)):
         low, high = entry["accuracy_interval"]
         color = theme.model if entry["is_model"] else theme.other
@@ -48,7 +48,7 @@ def confusion_figure(matrix: Mapping[str, int], theme: Theme) -> Figure:
         ]
     )
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    figure, axes = new_axes(theme, "Predicted class", "True class", (4.6, 4.0))
+    figure, axes = new_axes(theme, "Predicted class", "True class", (3.9, 3.4))
     colors = LinearSegmentedColormap.from_list("counts", [theme.background, theme.shade])
     axes.imshow(shares, cmap=colors, vmin=0, vmax=1)
     for (i, j), count in np.ndenumerate(table):
@@ -69,6 +69,11 @@ def curve_style(index: int, theme: Theme) -> dict[str, Any]:
     return {"color": theme.other, "linewidth": 1.4, "linestyle": ("--", "-.", (0, (6, 1)))[(index - 1) % 3]}
 
 
+def curves_size(curves: Mapping[str, Any]) -> tuple[float, float]:
+    """Return width and height of a figure whose legend has a line for each curve."""
+    return WIDTH, HEIGHT + 0.2 * len(curves)
+
+
 def roc_figure(curves: Mapping[str, Mapping[str, Any]], theme: Theme) -> Figure:
     """Draw ROC curves.
 
@@ -76,7 +81,7 @@ def roc_figure(curves: Mapping[str, Mapping[str, Any]], theme: Theme) -> Figure:
         curves: by title, the model's first: entries with ``roc_curve`` and, where known, ``roc_auc`` for the legend.
         theme: colours.
     """
-    figure, axes = new_axes(theme, "False positive rate", "True positive rate")
+    figure, axes = new_axes(theme, "False positive rate", "True positive rate", curves_size(curves))
     for index, (title, entry) in enumerate(curves.items()):
         curve, area = entry["roc_curve"], entry.get("roc_auc")
         axes.plot(
@@ -88,7 +93,7 @@ def roc_figure(curves: Mapping[str, Mapping[str, Any]], theme: Theme) -> Figure:
     axes.plot([0, 1], [0, 1], color=theme.other, linewidth=1, linestyle=":", label="chance")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.005)
-    add_legend(axes, theme, "lower right")
+    add_legend_above(figure, theme, columns=1)
     return figure
 
 
@@ -101,7 +106,7 @@ def precision_recall_figure(curves: Mapping[str, Mapping[str, Any]], share: floa
         share: of positive reviews, which is what chance would reach.
         theme: colours.
     """
-    figure, axes = new_axes(theme, "Recall of the positive class", "Precision")
+    figure, axes = new_axes(theme, "Recall of the positive class", "Precision", curves_size(curves))
     for index, (title, entry) in enumerate(curves.items()):
         curve, area = entry["precision_recall_curve"], entry.get("average_precision")
         axes.plot(
@@ -113,13 +118,15 @@ def precision_recall_figure(curves: Mapping[str, Mapping[str, Any]], share: floa
     axes.axhline(share, color=theme.other, linewidth=1, linestyle=":", label=f"chance ({share:.2f})")
     axes.set_xlim(0, 1)
     axes.set_ylim(max(0.0, min(0.45, share - 0.05)), 1.005)
-    add_legend(axes, theme, "lower left")
+    add_legend_above(figure, theme, columns=1)
     return figure
 
 
 def reliability_figure(before: Mapping[str, Any], after: Mapping[str, Any], theme: Theme) -> Figure:
     """Draw the reliability diagram: share of positives against probability, before and after the temperature."""
-    figure, axes = new_axes(theme, "Mean predicted probability of positive", "Share that is positive")
+    figure, axes = new_axes(
+        theme, "Mean predicted probability of positive", "Share that is positive", (WIDTH, HEIGHT + 0.4)
+    )
     axes.plot([0, 1], [0, 1], color=theme.other, linewidth=1, linestyle=":", label="perfect calibration")
     styles: tuple[tuple[str, Mapping[str, Any], str, str], ...] = (
         ("before temperature", before, theme.negative, "s--"),
@@ -133,11 +140,11 @@ def reliability_figure(before: Mapping[str, Any], after: Mapping[str, Any], them
             color=color,
             linewidth=1.6,
             markersize=5,
-            label=f"{name} (calibration error {summary['calibration_error']:.4f})",
+            label=f"{name} (error {summary['calibration_error']:.4f})",
         )
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
-    add_legend(axes, theme, "upper left")
+    add_legend_above(figure, theme, columns=1)
     return figure
 
 
@@ -155,7 +162,7 @@ def score_histogram_figure(histogram: Mapping[str, Any], theme: Theme) -> Figure
     axes.set_ylim(bottom=0)
     axes.set_xlim(0, 1)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    add_legend(axes, theme, "upper center")
+    add_legend_above(figure, theme)
     return figure
 
 
@@ -163,20 +170,22 @@ def accuracy_by_group_figure(slicing: Mapping[str, Any], overall: float, theme: 
     """Draw accuracy with its 95% interval for each group of a slicing that has reviews, and the overall accuracy.
 
     Args:
-        slicing: an entry of ``slices``.
+        slicing: an entry of ``slices``; its first group is drawn on top.
         overall: accuracy of all reviews.
         theme: colours.
     """
     filled = [entry for entry in slicing["groups"] if entry["rows"]]
-    figure, axes = new_axes(theme, slicing["title"], "Accuracy, with 95% interval")
+    figure, axes = new_axes(theme, "Right answers, with 95% interval", "", (WIDTH, 1.2 + 0.36 * len(filled)))
     for position, entry in enumerate(filled):
         low, high = entry["accuracy_interval"]
-        axes.plot([position, position], [low, high], color=theme.model, linewidth=2.5, solid_capstyle="butt")
-        axes.plot(position, entry["accuracy"], "o", color=theme.model, markersize=7)
-    axes.axhline(overall, color=theme.other, linewidth=1, linestyle=":", label=f"all reviews {overall:.2%}")
-    axes.set_xticks(range(len(filled)), [f"{entry['name']}\n({entry['rows']:,})" for entry in filled])
-    axes.set_xlim(-0.6, len(filled) - 0.4)
-    axes.grid(visible=False, axis="x")
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    add_legend(axes, theme)
+        axes.plot([low, high], [position, position], color=theme.model, linewidth=2.5, solid_capstyle="butt")
+        axes.plot(entry["accuracy"], position, "o", color=theme.model, markersize=7)
+    axes.axvline(overall, color=theme.other, linewidth=1, linestyle=":", label=f"all reviews: {overall:.2%}")
+    axes.set_yticks(range(len(filled)), [entry["name"] for entry in filled])
+    axes.set_ylim(len(filled) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    add_legend_above(figure, theme)
     return figure

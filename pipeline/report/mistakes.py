@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +9,10 @@ from typing import Any
 
 from pipeline.evaluation.labelled_texts import LabelledTexts
 from pipeline.metrics import Probabilities, most_confident_errors, predictions
-from pipeline.review_text import HTML_BREAK
+from pipeline.report.readable_text import readable
 
 ERRORS_SHOWN = 20
 CLASSES = ("negative", "positive")
-UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters and direction overrides: they would act on a terminal or reorder a page."""
 
 
 @dataclass(frozen=True)
@@ -30,21 +27,6 @@ class Mistake:
     words: int
     leak_free: bool | None
     text: str
-
-
-def readable(text: str) -> str:
-    """Return a review for reading: HTML breaks as line breaks, no control characters.
-
-    Bytes of Windows-1252 that were read as Latin-1 (the ellipsis at U+0085, say) become what they were meant as.
-    """
-
-    def replacement(match: re.Match[str]) -> str:
-        character = match.group()
-        if "\x80" <= character <= "\x9f":
-            return character.encode("latin-1").decode("cp1252", "replace")
-        return " " if character == "\r" else "\N{REPLACEMENT CHARACTER}"
-
-    return UNPRINTABLE.sub(replacement, HTML_BREAK.sub("\n", text)).strip()
 
 
 def most_confident_mistakes(

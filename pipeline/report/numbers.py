@@ -12,6 +12,8 @@ FORMATS: Mapping[str, Callable[[Any], str]] = {
     "count": lambda value: f"{value:,}",
     "decimal": lambda value: f"{value:.4f}",
     "p_value": lambda value: "< 0.0001" if value < 0.0001 else f"{value:.4f}",
+    "points": lambda value: f"{100 * value:+.2f}",
+    "signed": lambda value: f"{value:+.4f}",
     "short": lambda value: f"{value:,.4g}",
 }
 

@@ -14,6 +14,7 @@ from pipeline.baselines import MAJORITY
 from pipeline.curves import training_curves
 from pipeline.plots import DARK, LIGHT, Theme, render
 from pipeline.report import figures
+from pipeline.report.robustness_figure import robustness_figure
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,12 @@ def pictures(metrics: Mapping[str, Any]) -> dict[str, Picture]:
         found["precision_recall_curve"] = Picture(
             "Precision against recall over all thresholds",
             lambda theme: figures.precision_recall_figure(curves, share, theme),
+        )
+    robustness = metrics.get("robustness")
+    if robustness:
+        found["robustness"] = Picture(
+            "Accuracy and the share of other answers on changed texts, with intervals; the figures stand in the table",
+            lambda theme: robustness_figure(robustness, theme),
         )
     history = metrics["training_history"]
     if history:

@@ -1,0 +1,102 @@
+"use strict";
+// How often a score comes true: the reviews that scored about the same, found as pipeline/report/score_lookup.py does.
+{
+  const counts = pageData.thresholds;
+  const steps = counts.thresholds.length - 1;
+  const block = document.getElementById("score-lookup");
+  const fewest = Number(block.dataset.fewest);
+  const widest = 0.1; // of a range that still says something about a score in it
+  const input = document.getElementById("score-input");
+  const slider = document.getElementById("score-slider");
+  const answer = document.getElementById("score-answer");
+
+  // reviews from a point of the grid on; none from the last, so that a probability of 1 lies before it
+  const from = (name, step) => (step === steps ? 0 : counts.at_least[name][step]);
+
+  /** The narrowest range about a score, equally wide on both sides, that holds enough reviews. */
+  function neighbourhood(score) {
+    const first = Math.floor(score * steps + 1e-6);
+    const last = Math.ceil(score * steps - 1e-6);
+    let found = null;
+    for (let wider = 0; wider <= steps; wider += 1) {
+      const low = Math.max(0, first - wider);
+      const high = Math.min(steps, last + wider);
+      const positive = from("positive", low) - from("positive", high);
+      const rows = positive + from("negative", low) - from("negative", high);
+      found = { low: low / steps, high: high / steps, rows, positive };
+      if (rows >= fewest) break;
+    }
+    return found;
+  }
+
+  /** Whether the share of positives bears the score out. */
+  function verdict(score, found, interval) {
+    const [low, high] = interval;
+    if (found.rows < fewest) return "So few reviews say little about this score.";
+    if (found.high - found.low > widest) return "Few reviews score near it, so this says little about the score itself.";
+    if (low <= found.high && found.low <= high) return "So the score means what it says.";
+    const tooSure = score >= 0.5 ? high < found.low : low > found.high;
+    return tooSure
+      ? "So the model is surer here than it should be."
+      : "So the model is right here more often than it says.";
+  }
+
+  function sentence(score, found) {
+    const interval = wilsonInterval(found.positive, found.rows);
+    const share = percent(found.positive / found.rows, 1);
+    const negative = percent(1 - found.positive / found.rows, 1);
+    return [
+      `Of the ${grouped(found.rows)} test reviews that scored from ${found.low} to ${found.high}, `,
+      element("strong", "", `${share} were truly positive`),
+      ` (95% interval ${percent(interval[0], 1)} to ${percent(interval[1], 1)})` +
+        (score < 0.5 ? `, and ${negative} truly negative. ` : ". ") +
+        verdict(score, found, interval),
+    ];
+  }
+
+  function show(score) {
+    const found = neighbourhood(score);
+    Object.assign(answer.dataset, {
+      rows: found.rows,
+      positive: found.positive,
+      low: found.low,
+      high: found.high,
+      share: found.positive / found.rows,
+    });
+    slider.setAttribute("aria-valuetext", String(score));
+    answer.replaceChildren(...sentence(score, found));
+  }
+
+  let announcement = 0;
+
+  /** Say the answer once the slider rests: a screen reader is not to read every step. */
+  function announce() {
+    clearTimeout(announcement);
+    announcement = setTimeout(() => {
+      document.getElementById("score-status").textContent = answer.textContent;
+    }, 700);
+  }
+
+  slider.addEventListener("input", () => {
+    input.value = String(Number(slider.value) / 1000);
+    input.removeAttribute("aria-invalid");
+    show(Number(slider.value) / 1000);
+    announce();
+  });
+  input.addEventListener("input", () => {
+    const score = input.value.trim() === "" ? NaN : Number(input.value);
+    const valid = score >= 0 && score <= 1;
+    if (valid) {
+      input.removeAttribute("aria-invalid");
+      slider.value = String(Math.round(score * 1000));
+      show(score);
+    } else {
+      input.setAttribute("aria-invalid", "true");
+      for (const name of Object.keys(answer.dataset)) delete answer.dataset[name];
+      answer.textContent = "A score lies between 0 and 1.";
+    }
+    announce();
+  });
+  show(Number(input.value));
+  showControls(block);
+}
