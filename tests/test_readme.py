@@ -112,6 +112,38 @@ def test_reference_runs_hold_no_review_and_stay_small() -> None:
     assert sum(path.stat().st_size for path in files) < 2_000_000
 
 
+def test_what_the_report_says_is_what_the_bundled_models_says() -> None:
+    path = ROOT / "reports" / "reference" / "imdb-small-s1-compact" / "metrics.json"
+    metrics, text = json.loads(path.read_text(encoding="utf-8")), " ".join(README.split())
+    groups = {
+        (name, group["name"]): group for name, entry in metrics["all"]["slices"].items() for group in entry["groups"]
+    }
+    sure, unsure = groups["confidence", "0.95-0.99"], groups["confidence", "0.50-0.60"]
+    assert f"of {sure['rows']:,} answers with a confidence of 0.95 to 0.99, {sure['accuracy']:.2%} were right" in text
+    assert f"of {unsure['rows']:,} with 0.50 to 0.60, {unsure['accuracy']:.2%}." in text
+    contrast, short = groups["contrast", "2 and more"]["accuracy"], groups["length", "under 100"]["accuracy"]
+    assert (
+        f"in 100, {contrast:.2%} right; reviews under 100 words, {short:.2%}; all, {metrics['all']['accuracy']:.2%}"
+        in text
+    )
+    changes = {entry["name"]: entry for entry in metrics["robustness"]["perturbations"]}
+    assert (
+        f"({metrics['robustness']['rows']:,} of the reviews, {metrics['robustness']['accuracy_unchanged']:.2%} right"
+        in text
+    )
+    flipped = {name: f"{entry['flipped_share']:.2%}" for name, entry in changes.items()}
+    assert (
+        f"after many typos {flipped['many_typos']}, without punctuation {flipped['no_punctuation']}, in capitals "
+        in text
+    )
+    assert f"in capitals {flipped['upper_case']}." in text
+    right = {name: f"{entry['accuracy']:.2%}" for name, entry in changes.items()}
+    assert f"{right['first_50_words']} right by the first 50 words, {right['last_50_words']} by the last 50" in text
+    assert f"{right['first_sentence']} by the first sentence" in text
+    assert f"denied, {flipped['denied']} of the answers change; judging words swapped" in text
+    assert f"for their opposites, {flipped['opposites']}." in text
+
+
 def test_the_figures_of_many_machines_are_those_that_were_measured() -> None:
     measured = json.loads((ROOT / "reports" / "scaling.json").read_text(encoding="utf-8"))
     one, two = (measured["workers"][workers]["rows_per_second"] for workers in ("1", "2"))
