@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,12 +24,13 @@ from pipeline.report.verdict import (
 
 def group(name: str, rows: int, correct: int) -> dict[str, Any]:
     accuracy = correct / rows if rows else None
-    return {"name": name, "rows": rows, "accuracy": accuracy, "accuracy_interval": wilson_interval(correct, rows)}
+    interval = wilson_interval(correct, rows)
+    return {"name": name, "rows": rows, "correct": correct, "accuracy": accuracy, "accuracy_interval": interval}
 
 
 def metrics_of(slices: dict[str, list[dict[str, Any]]], rows: int = 2_000, correct: int = 1_800) -> dict[str, Any]:
     entries = {name: {"title": name.title(), "groups": groups} for name, groups in slices.items()}
-    bands = [group(name, 100, 90) for name in names_of(CONFIDENCE_BANDS)]
+    bands = [group(name, 1_000, 920) for name in names_of(CONFIDENCE_BANDS)]
     entries["confidence"] = {"title": "Confidence", "groups": bands}
     support = {"negative": rows // 2, "positive": rows - rows // 2}
     return {"all": {**group("all", rows, correct), "slices": entries, "support": support}}
@@ -42,7 +44,8 @@ def metrics_of(slices: dict[str, list[dict[str, Any]]], rows: int = 2_000, corre
         (1_000, 970, "holds"),
         (1_000, 900, "too sure"),
         (10_000, 9_999, "too modest"),
-        (40, 37, "holds"),
+        (40, 38, "few"),
+        (300, 290, "holds"),
     ],
 )
 def test_a_band_is_judged_by_its_interval(rows: int, correct: int, honesty: str) -> None:
@@ -81,6 +84,21 @@ def test_a_group_of_all_reviews_and_one_of_few_are_not_judged() -> None:
     metrics = metrics_of({"length": [group("all of them", 2_000, 1_800), group("few", 5, 0)]})
     found = verdict(metrics, [])
     assert (found["failing"], found["groups"], found["baseline"], found["previous"]) == ([], 0, None, None)
+
+
+def test_of_many_groups_that_do_not_differ_few_reports_name_one_as_failing() -> None:
+    generator, found = np.random.default_rng(1), 0
+    for _ in range(300):
+        counts = generator.binomial(500, 0.9, 20)
+        groups = [group(f"{place}", 500, int(count)) for place, count in enumerate(counts)]
+        found += bool(failing_groups(metrics_of({"length": groups}, 10_000, int(counts.sum()))))
+    assert found / 300 < 0.05  # without a correction it would be a third
+
+
+def test_few_answers_of_a_model_that_is_too_sure_are_not_taken_for_a_yes() -> None:
+    counts = np.random.default_rng(1).binomial(60, 0.9, 300)
+    yes = [band_honesty(group("0.95-0.99", 60, int(count))) == "holds" for count in counts]
+    assert np.mean(yes) < 0.01
 
 
 def test_other_slicings_are_told_by_their_title() -> None:

@@ -8,9 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from scipy.stats import norm
+
+from pipeline.metrics import wilson_interval
+
 LEAST_REVIEWS = 30
 """Below it a group says too little to be judged by."""
 SIGNIFICANCE = 0.05
+MARGIN = 0.03
+"""By which the interval of a band's share of right answers may reach out of the band, on either side: a wider one fits
+many shares, so that it bears nothing out."""
 EXAMPLE_SCORE = 0.97
 
 KINDS: Mapping[str, tuple[str, str]] = {
@@ -32,7 +39,10 @@ def band_bounds(name: str) -> tuple[float, float]:
 
 
 def band_honesty(group: Mapping[str, Any]) -> Honesty:
-    """Judge a band of confidence: does the interval of the share of right answers meet the band?
+    """Judge a band of confidence by the interval of its share of right answers.
+
+    It holds where the interval meets the band and reaches out of it by ``MARGIN`` at most; one that reaches further is
+    of too few reviews.
 
     Args:
         group: ``name, rows, accuracy_interval`` of an entry of ``slices.confidence.groups``.
@@ -41,10 +51,12 @@ def band_honesty(group: Mapping[str, Any]) -> Honesty:
         return "empty"
     if group["rows"] < LEAST_REVIEWS:
         return "few"
-    low, high = band_bounds(group["name"])
-    if group["accuracy_interval"][1] < low:
+    (low, high), (least, most) = band_bounds(group["name"]), group["accuracy_interval"]
+    if most < low:
         return "too sure"
-    return "too modest" if group["accuracy_interval"][0] > high else "holds"
+    if least > high:
+        return "too modest"
+    return "holds" if least >= low - MARGIN and most <= high + MARGIN else "few"
 
 
 def example_band(metrics: Mapping[str, Any], score: float = EXAMPLE_SCORE) -> dict[str, Any]:
@@ -88,9 +100,15 @@ def judged_groups(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def failing_groups(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the groups whose interval lies wholly below the accuracy of all reviews, the worst first."""
-    overall = metrics["all"]["accuracy"]
-    failing = [group for group in judged_groups(metrics) if against_all(group, overall) == "lower"]
+    """Return the groups that are answered right less often than all reviews, the worst first.
+
+    Of so many groups some lie below by chance: the interval that has to lie there is of 95% for all of them together
+    (Bonferroni), wider than the one that the page shows.
+    """
+    groups, overall = judged_groups(metrics), metrics["all"]["accuracy"]
+    z = float(norm.isf(SIGNIFICANCE / 2 / max(len(groups), 1)))
+    intervals = (wilson_interval(group["correct"], group["rows"], z) for group in groups)
+    failing = [group for group, found in zip(groups, intervals, strict=True) if found and found[1] < overall]
     return sorted(failing, key=lambda group: float(group["accuracy"]))
 
 

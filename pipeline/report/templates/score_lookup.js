@@ -6,6 +6,7 @@
   const block = document.getElementById("score-lookup");
   const fewest = Number(block.dataset.fewest);
   const widest = 0.1; // of a range that still says something about a score in it
+  const margin = Number(block.dataset.margin); // by which an interval that bears the score out may leave the range
   const input = document.getElementById("score-input");
   const slider = document.getElementById("score-slider");
   const answer = document.getElementById("score-answer");
@@ -34,7 +35,10 @@
     const [low, high] = interval;
     if (found.rows < fewest) return "So few reviews say little about this score.";
     if (found.high - found.low > widest) return "Few reviews score near it, so this says little about the score itself.";
-    if (low <= found.high && found.low <= high) return "So the score means what it says.";
+    if (low <= found.high && found.low <= high) {
+      const close = low >= found.low - margin && high <= found.high + margin;
+      return close ? "So the score means what it says." : "That agrees with the score, as far as so few reviews can tell.";
+    }
     const tooSure = score >= 0.5 ? high < found.low : low > found.high;
     return tooSure
       ? "So the model is surer here than it should be."
