@@ -133,7 +133,7 @@ def classification_summary(labels: Labels, probabilities: Probabilities) -> dict
         "precision": _defined(precision[1]),
         "recall": _defined(recall[1]),
         "f1": _defined(f1[1]),
-        "macro_f1": _defined(f1_score(labels, predicted, labels=[0, 1], average="macro", zero_division=np.nan)),
+        "macro_f1": float(f1_score(labels, predicted, labels=[0, 1], average="macro")) if both else None,
         "roc_auc": float(roc_auc_score(labels, probabilities)) if both else None,
         "average_precision": float(average_precision_score(labels, probabilities)) if both else None,
         "confusion_matrix": {

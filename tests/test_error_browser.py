@@ -18,6 +18,7 @@ from pipeline.report.error_browser import (
     SMALLEST_SHADED,
     error_browser,
     readable_spans,
+    shortened_spans,
 )
 from pipeline.report.evaluated import Evaluated, PushesInPlace
 from pipeline.report.page_json import page_json
@@ -109,6 +110,14 @@ def test_no_text_is_lost_and_every_shaded_word_is_where_the_script_looks(texts: 
         text = ReadableText.of(raw)
         spans = readable_spans(text, words_of(raw))
         assert decoded(entry) == [(text.text[start:end], push) for start, end, push in spans if push]
+
+
+def test_words_behind_the_cut_of_a_long_review_stay_shaded_where_they_are() -> None:
+    text = "head words, a long middle part, tail words"
+    head, left_out = len("head words, "), len("a long middle part, ")
+    shown = text[:head] + text[head + left_out :]
+    spans = [(text.index(word), text.index(word) + len(word), 1.0) for word in ("words,", "middle", "tail")]
+    assert [shown[start:end] for start, end, _ in shortened_spans(spans, head, left_out)] == ["words,", "tail"]
 
 
 def test_weak_pushes_are_not_shaded() -> None:

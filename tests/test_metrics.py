@@ -66,6 +66,7 @@ def test_any_input_has_consistent_counts_and_no_nan(rows: list[tuple[int, float]
 def test_one_class_leaves_the_undefined_figures_empty() -> None:
     negative = metrics.classification_summary(np.zeros(3, dtype=np.int8), np.array([0.1, 0.2, 0.3]))
     assert (negative["accuracy"], negative["roc_auc"], negative["average_precision"]) == (1.0, None, None)
+    assert negative["macro_f1"] is None  # a mean of both classes needs both
     assert (negative["precision"], negative["recall"], negative["f1"]) == (None, None, None)
     positive = metrics.classification_summary(np.ones(4, dtype=np.int8), np.array([0.1, 0.9, 0.8, 0.7]))
     assert (positive["accuracy"], positive["recall"], positive["precision"]) == (0.75, 0.75, 1.0)

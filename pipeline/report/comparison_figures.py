@@ -44,7 +44,7 @@ def differences_figure(sets: Sequence[Mapping[str, Any]], theme: Theme) -> Figur
         axes.plot(100 * entry["difference"], position, "o", color=color, markersize=6)
     axes.axvline(0, color=theme.ink, linewidth=0.9)
     names = [f"{entry['title']} ({entry['rows']:,})" for entry in reversed(sets)]
-    axes.set_yticks(range(len(sets)), names)
+    axes.set_yticks(range(len(sets)), names, parse_math=False)  # a title with a $ is no formula
     axes.set_ylim(-0.6, len(sets) - 0.4)
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:+g}" if value else "0")

@@ -14,7 +14,7 @@ import pyarrow as pa
 from markupsafe import Markup
 from pyarrow import csv
 
-from pipeline.artifacts import StageOutput, to_json
+from pipeline.artifacts import StageOutput, to_json, to_utf8
 from pipeline.evaluation.finished_report import Answers
 from pipeline.plots import DARK, LIGHT, render
 from pipeline.report.comparison_figures import compared_sets, differences_figure, probabilities_figure
@@ -39,7 +39,7 @@ def pictures(result: Mapping[str, Any]) -> dict[str, Picture]:
         "differences": Picture(
             "Difference of accuracy with 95% interval, for all reviews and for each group; the figures stand in the "
             "tables",
-            lambda theme: differences_figure(compared_sets(result), theme),
+            lambda theme: differences_figure(compared_sets(printable_names(result)), theme),
         ),
         "probabilities": Picture(
             "Reviews by the probability that A and that B gives; those on the diagonal did not change",
@@ -101,14 +101,18 @@ def example_texts(texts: Mapping[int, str]) -> dict[int, dict[str, Any]]:
 
 
 def printable_names(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the figures with names and commands that cannot reorder the page."""
+    """Return the figures with names, titles and commands that cannot reorder the page or act on a terminal."""
 
     def shown(value: Any) -> Any:
         if isinstance(value, str):
             return printable(value)
-        return {key: shown(entry) for key, entry in value.items()} if isinstance(value, Mapping) else value
+        if isinstance(value, list):
+            return [shown(entry) for entry in value]
+        if isinstance(value, Mapping):
+            return {printable(key): shown(entry) for key, entry in value.items()}
+        return value
 
-    named = {key: shown(result[key]) for key in ("a", "b", "data", "command")}
+    named = {key: shown(result[key]) for key in ("a", "b", "data", "command", "slices", "slices_left_out")}
     return {**result, **named}
 
 
@@ -153,6 +157,7 @@ def write_comparison(
         texts: of the reviews in the examples, by row.
     """
     page = comparison_page(result, texts, write_pictures(output, result))
-    output.path("comparison.html").write_bytes(page.encode("utf-8"))
-    output.path("comparison.json").write_bytes(to_json(result).encode("utf-8", "backslashreplace"))
-    csv.write_csv(only_one_right(a, b), str(output.path("only_one_right.csv")))
+    output.path("comparison.html").write_bytes(to_utf8(page))
+    output.path("comparison.json").write_bytes(to_utf8(to_json(result)))
+    with output.path("only_one_right.csv").open("wb") as stream:  # pyarrow takes no path that is not UTF-8
+        csv.write_csv(only_one_right(a, b), stream)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pyarrow.parquet as pq
 
-from pipeline.artifacts import StageOutput, to_json
+from pipeline.artifacts import StageOutput, to_json, to_utf8
 from pipeline.errors import SentimentError
 from pipeline.evaluation.predictions import PREDICTIONS_NAME, predictions_table
 from pipeline.ladder_section import ladder_section
@@ -44,9 +44,10 @@ def write_report(output: StageOutput, evaluated: Evaluated) -> None:
             "report.html": page(evaluated, shown, ladder_section(output.folder.parent, metrics)),
         }
         for name, text in texts.items():
-            output.path(name).write_bytes(text.encode("utf-8"))
+            output.path(name).write_bytes(to_utf8(text))
         table = predictions_table(evaluated.data, evaluated.probabilities, evaluated.slicings)
-        pq.write_table(table, output.path(PREDICTIONS_NAME))
+        with output.path(PREDICTIONS_NAME).open("wb") as stream:  # pyarrow takes no path that is not UTF-8
+            pq.write_table(table, stream)
     except OSError as error:
         reason = error.strerror or str(error).splitlines()[0]
         raise SentimentError(f"{output.folder}: cannot be written ({reason}); nothing was changed") from error
