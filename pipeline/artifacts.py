@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -40,6 +40,14 @@ def sha256_of_text(text: str) -> str:
 def to_json(value: Any) -> str:
     """Return indented JSON with sorted keys and a final newline: the same value gives the same bytes."""
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def to_utf8(text: str) -> bytes:
+    """Return a text as UTF-8; half of a surrogate pair, as in a file's name that is no UTF-8, as ``\\udcff``.
+
+    Inside JSON that is the escape of the same character.
+    """
+    return text.encode("utf-8", "backslashreplace")
 
 
 def sync_file(path: Path) -> None:
@@ -138,11 +146,13 @@ class StageOutput:
         self.stage = stage
         self._partial = folder / PARTIAL_FOLDER
         self._names: list[str] = []
+        self._is_new = False
         self._lock = exclusive(folder)
 
     def __enter__(self) -> Self:
         """Take the lock and start from an empty partial folder."""
         self._lock.__enter__()
+        self._is_new = not self.folder.exists()
         shutil.rmtree(self._partial, ignore_errors=True)
         for left_over in self.folder.glob(".*.partial"):  # of runs that were killed while they wrote one file
             left_over.unlink(missing_ok=True)
@@ -162,6 +172,9 @@ class StageOutput:
             SentimentError: in place of a full or closed disk's OSError.
         """
         shutil.rmtree(self._partial, ignore_errors=True)
+        if self._is_new:
+            with suppress(OSError):  # of a folder with files in it
+                self.folder.rmdir()
         self._lock.__exit__(None, None, None)
         if isinstance(error, OSError) and error.errno in REFUSALS:
             reason = os.strerror(error.errno)
@@ -229,6 +242,22 @@ class StageOutput:
         }
         self.publish(MANIFEST_NAME, manifest)
         return manifest
+
+
+def require_no_other_stage(folder: Path, stage: str) -> None:
+    """Check, before a stage writes to a folder, that no other one's result stands there: it would be removed.
+
+    Raises:
+        SentimentError: one does.
+    """
+    try:
+        other = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))["stage"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if other != stage:
+        raise SentimentError(
+            f"{folder}: holds what `sentiment {other}` wrote, which `sentiment {stage}` would remove; move it away"
+        )
 
 
 def read_manifest(folder: Path, stage: str) -> dict[str, Any]:

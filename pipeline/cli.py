@@ -177,7 +177,7 @@ def run_evaluate(arguments: argparse.Namespace, console: Console) -> None:
         baselines=arguments.baselines,
         with_robustness=arguments.robustness,
         previous=arguments.previous,
-        gate=gate_of(arguments),
+        gate=gate_of(arguments, shown=False),
         cache_folder=data / "baselines",
     )
 
@@ -382,7 +382,7 @@ def add_evaluate_command(parser: argparse.ArgumentParser) -> None:
         metavar="REPORT",
         help="report to hold the model against (default: the one that stood in its place)",
     )
-    add_gate_options(parser, "the model, beside the previous report,")
+    add_gate_options(parser, "the model, beside the previous report,", "; its report goes into NAME-worse/ then")
 
 
 def add_probe_command(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -91,17 +91,39 @@ def delimited_records(path: Path, choice: ColumnChoice, labelled: bool) -> Itera
     """
     csv.field_size_limit(sys.maxsize)
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        header_line = stream.readline()
-        if not header_line.strip():
-            raise SentimentError("empty, or the first line is; the first line must name the columns")
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else delimiter_of(header_line)
-        stream.seek(0)
-        reader = csv.reader(stream, delimiter=delimiter, strict=True)
-        header = next(reader)
+        reader, header = after_header(stream, path.suffix)
         text, label = choose_columns(header, choice, labelled=labelled)
         rating = rating_column(header, text, label)
         positions = [None if name is None else header.index(name) for name in (label, rating)]
         yield from records_of(reader, len(header), header.index(text), *positions)
+
+
+def after_header(stream: IO[str], suffix: str) -> tuple[Any, list[str]]:
+    """Return a ``csv.reader`` that stands after the header, and the names of the columns.
+
+    Args:
+        stream: at its start.
+        suffix: of the file's name.
+
+    Raises:
+        SentimentError: no header.
+        csv.Error: the header has a quote that is never closed.
+    """
+    header_line = stream.readline()
+    if not header_line.strip():
+        raise SentimentError("empty, or the first line is; the first line must name the columns")
+    delimiter = "\t" if suffix.lower() == ".tsv" else delimiter_of(header_line)
+    stream.seek(0)
+    reader = csv.reader(stream, delimiter=delimiter, strict=True)
+    return reader, next(reader)
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns of a table that :func:`read_reviews` takes."""
+    if path.suffix.lower() == ".parquet":
+        return list(pq.read_schema(path).names)
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        return after_header(stream, path.suffix)[1]
 
 
 def delimiter_of(header_line: str) -> str:

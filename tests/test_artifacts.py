@@ -93,6 +93,16 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
         pass
 
 
+def test_a_stage_that_fails_leaves_no_folder_that_was_not_there(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    for name in ("new", "there"):
+        with pytest.raises(SentimentError), StageOutput(tmp_path / name, "data") as output:
+            output.path("a").write_text("a")
+            raise SentimentError("no")
+    assert not (tmp_path / "new").exists()
+    assert (tmp_path / "there").is_dir()
+
+
 def test_what_killed_runs_left_is_swept(tmp_path: Path) -> None:
     (tmp_path / ".checkpoint.safetensors.123.partial").write_text("half")
     commit_one_file(tmp_path, "whole")

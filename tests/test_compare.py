@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,17 @@ from scipy.stats import binom
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, roc_auc_score
 
 from pipeline import cli
-from pipeline.artifacts import StageOutput, sha256_of_file, write_json_atomically
+from pipeline.artifacts import StageOutput, read_manifest, sha256_of_file, write_json_atomically
 from pipeline.console import Console
 from pipeline.errors import RegressionError, SentimentError, UsageError
 from pipeline.evaluation.compare import compare_reports
 from pipeline.evaluation.compared_texts import TextSource
 from pipeline.evaluation.comparison import example_positions, holm, paired_interval
 from pipeline.evaluation.comparison_entries import COMPARISON_KEYS
-from pipeline.evaluation.labelled_texts import LabelledTexts
+from pipeline.evaluation.labelled_texts import LabelledTexts, digests_of
 from pipeline.evaluation.predictions import predictions_table
-from pipeline.evaluation.previous_report import previous_report
-from pipeline.evaluation.regression_gate import Gate
+from pipeline.evaluation.previous_report import PreviousReport, named_report, report_in_place, require_comparable
+from pipeline.evaluation.regression_gate import NOT_ENFORCED, Gate
 from pipeline.evaluation.slices import LENGTH_BANDS, Slicing, names_of
 from pipeline.metrics import Z_95, accuracy_summary, predictions
 from pipeline.report import comparison_page
@@ -180,7 +181,9 @@ def test_every_figure_is_what_scikit_learn_gives(reports: Path) -> None:
     assert result["difference"]["accuracy_interval"] == paired_interval(10, 1, 60)
     assert result["agreement"] == {"both_right": 48, "only_a_right": 1, "only_b_right": 10, "both_wrong": 1}
     assert result["p_value"] == pytest.approx(2 * binom.cdf(1, 11, 0.5))
-    assert np.array(result["probabilities"]["joint_histogram"]["counts"]).sum() == ROWS
+    joint = result["probabilities"]["joint_histogram"]
+    assert np.array(joint["counts"]).sum(axis=1).tolist() == np.histogram(A, joint["edges"])[0].tolist()
+    assert np.array(joint["counts"]).sum(axis=0).tolist() == np.histogram(B, joint["edges"])[0].tolist()
     assert result["probabilities"]["mean_absolute"] == pytest.approx(np.abs(A - B).mean())
 
 
@@ -204,6 +207,8 @@ def test_leak_free_reviews_are_those_of_both(reports: Path) -> None:
     write_report(reports / "b", B, leak_free=np.arange(ROWS) < 50)
     entry = compare(reports)["leak_free"]
     assert (entry["rows"], entry["only_a_right"], entry["only_b_right"]) == (45, 1, 6)
+    write_report(reports / "a", A, leak_free=np.arange(ROWS) >= 5, order=range(ROWS - 1, -1, -1))
+    assert compare(reports)["leak_free"] == entry
 
 
 def test_swapped_order_mirrors_and_row_order_changes_nothing(reports: Path) -> None:
@@ -230,6 +235,8 @@ def test_the_reviews_to_look_at(reports: Path) -> None:
     positions = example_positions(LABELS, A, B, count=5)["same_class"]
     same = np.flatnonzero((A >= 0.5) == (B >= 0.5))
     assert np.abs(A - B)[positions].min() >= np.sort(np.abs(A - B)[same])[-5]
+    every = example_positions(LABELS, A, B, count=ROWS)["same_class"]
+    assert sorted(every) == same.tolist()
     with (reports / "a-vs-b/only_one_right.csv").open(newline="") as stream:
         lines = list(csv.DictReader(stream))
     assert [(int(line["row"]), line["right"]) for line in lines] == [
@@ -316,6 +323,24 @@ def test_reports_of_other_reviews_are_not_compared(reports: Path) -> None:
     pq.write_table(pq.read_table(path).set_column(0, "row", [list(range(1, ROWS + 1))]), path)
     with pytest.raises(SentimentError, match="b: other rows or labels than"):
         compare(reports)
+    write_report(reports / "b", B)
+    table = pq.read_table(path).to_pydict()
+    for name in ("label", "probability"):  # as with another label for the positive one
+        table[name] = [1 - value for value in table[name]]
+    pq.write_table(pa.table(table), path)
+    with pytest.raises(SentimentError, match="b: other rows or labels than"):
+        compare(reports)
+
+
+def test_groups_that_differ_between_the_reports_are_not_compared(reports: Path) -> None:
+    path = reports / "b/predictions.parquet"
+    table = pq.read_table(path)
+    groups = table.column("slice_length").cast(pa.string()).to_pylist()
+    position = table.schema.get_field_index("slice_length")
+    pq.write_table(table.set_column(position, "slice_length", [groups[::-1]]), path)
+    result = compare(reports)
+    assert set(result["slices"]) == {"class"}
+    assert "different groups" in result["slices_left_out"]["length"]
 
 
 @pytest.mark.parametrize(
@@ -374,7 +399,9 @@ def test_reports_of_the_first_version_are_compared_without_groups(reports: Path)
 
 def test_a_report_is_found_by_folder_and_by_model_folder(reports: Path, tmp_path: Path) -> None:
     shutil.copytree(reports / "b", tmp_path / "elsewhere/a")
-    result = compare(reports, "data/models/a", str(tmp_path / "elsewhere/a"))
+    model = tmp_path / "models/a"
+    write_json_atomically(model / "config.json", {"name": "a", "files": {"model.safetensors": "ab" * 32}})
+    result = compare(reports, str(model), str(tmp_path / "elsewhere/a"))
     assert result["difference"]["accuracy"] == 9 / 60
     assert (reports / "a-vs-a/comparison.html").is_file()
 
@@ -414,7 +441,8 @@ def labelled_file(reports: Path, texts: Sequence[str]) -> Path:
     return path
 
 
-def test_texts_of_a_labelled_file(reports: Path) -> None:
+def test_texts_of_a_labelled_file(reports: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.reviews.REVIEWS_PER_BATCH", 7)
     path = labelled_file(reports, TEXTS)
     compare(reports)
     assert page_of(reports) == "{}"
@@ -449,6 +477,9 @@ def test_the_page_says_what_comparison_json_says_and_a_hostile_review_is_text(
     text = page_of(reports)
     page, numbers = Page(text), Numbers(result)
     assert len(page.figures) > 120
+    assert "B is <strong>better</strong> than A" in text
+    cells = re.findall(r'A (?:right|wrong)</th>|data-key="agreement\.(\w+)"', text.split('id="agreement"')[1])
+    assert cells[:6] == ["", "both_right", "only_a_right", "", "only_b_right", "both_wrong"]
     for key, value in page.figures.items():
         assert ast.literal_eval(value) == numbers.value(key), key
     for key in ("difference.accuracy", "difference.accuracy_interval.0", "p_value", "agreement.only_a_right"):
@@ -485,8 +516,12 @@ def new_data(fingerprint: str = "f" * 64) -> LabelledTexts:
     return LabelledTexts(TEXTS, LABELS, np.arange(ROWS), {"fingerprint": fingerprint})
 
 
+def previous(place: Path, gate: Gate = NOT_ENFORCED) -> PreviousReport | None:
+    return report_in_place(place, gate, Console())
+
+
 def test_the_report_that_stood_here_before(reports: Path) -> None:
-    before = previous_report(reports / "a", None, reports)
+    before = previous(reports / "a")
     assert before is not None
     entry = before.entry(new_data(), predictions(B), "cd" * 32)
     assert entry == {
@@ -502,25 +537,58 @@ def test_the_report_that_stood_here_before(reports: Path) -> None:
         "mcnemar": {"only_first": 10, "only_second": 1, "p_value": pytest.approx(2 * binom.cdf(1, 11, 0.5))},
     }
     assert before.entry(new_data(), predictions(A), "ab" * 32)["same_weights"]
+    turned = LabelledTexts(TEXTS[::-1], LABELS[::-1], np.arange(ROWS)[::-1], {"fingerprint": "f" * 64})
+    assert before.entry(turned, predictions(B)[::-1], "cd" * 32) == entry
+    flipped = LabelledTexts(TEXTS, (1 - LABELS).astype(np.int8), np.arange(ROWS), {"fingerprint": "f" * 64})
+    assert before.same_reviews(flipped) is False
+    before = PreviousReport(replace(before.report, metrics={**before.report.metrics, "model": {}}), before.answers)
+    assert not before.entry(new_data(), predictions(A), None)["same_weights"]
     other = before.entry(new_data("0" * 64), predictions(B), None)
     assert (other["same_reviews"], other["mcnemar"]) == (False, None)
 
 
-def test_a_report_that_is_replaced_may_be_damaged_and_one_that_is_named_may_not(reports: Path) -> None:
+def test_a_report_that_is_replaced_may_be_damaged_and_one_that_is_named_or_a_gate_needs_may_not(
+    reports: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (reports / "a/predictions.parquet").write_bytes(b"cut")
-    before = previous_report(reports / "a", None, reports)
+    before = previous(reports / "a")
     assert before is not None
     assert before.entry(new_data(), predictions(B), None)["mcnemar"] is None
     (reports / "a/metrics.json").write_bytes(b"{")
-    assert previous_report(reports / "a", None, reports) is None
-    assert previous_report(reports / "nowhere", None, reports) is None
+    assert previous(reports / "nowhere") is None
+    assert capsys.readouterr().err == ""
+    assert previous(reports / "a") is None
+    assert re.fullmatch(r"evaluate: .*/a/metrics\.json: not readable .*without a comparison\n", capsys.readouterr().err)
+    with pytest.raises(SentimentError, match=r"a/metrics\.json: not readable as JSON .*bring the file back, or name"):
+        previous(reports / "a", gate=Gate(enforced=True))
     with pytest.raises(SentimentError, match="not readable as JSON"):
-        previous_report(reports / "b", "a", reports)
+        named_report("a", reports)
     with pytest.raises(SentimentError, match="nowhere: no report"):
-        previous_report(reports / "a", "nowhere", reports)
+        named_report("nowhere", reports)
 
 
-def test_evaluation_is_held_against_the_report_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_answers_the_digests_tell_whether_the_reviews_are_the_same(reports: Path) -> None:
+    digests = digests_of(TEXTS, LABELS)
+    (reports / "a/predictions.parquet").unlink()
+    for mine, others, same in (
+        ({}, digests, None),
+        (digests, digests, True),
+        (digests_of(TEXTS, 1 - LABELS), digests, False),
+        (digests_of(TEXTS[::-1], LABELS), digests, False),
+    ):
+        write_report(reports / "a", A, description=mine)
+        (reports / "a/predictions.parquet").unlink()
+        before = previous(reports / "a")
+        assert before is not None
+        data = LabelledTexts(TEXTS, LABELS, np.arange(ROWS), {"fingerprint": "f" * 64, **others})
+        assert before.same_reviews(data) is same
+        with pytest.raises(SentimentError, match="about other reviews" if same is False else "missing or damaged"):
+            require_comparable(before, data, reports / "a")
+
+
+def test_evaluation_is_held_against_the_report_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from pipeline.evaluation import evaluate
     from pipeline.report.write import predictions_table as table_of
     from tests.test_evaluate import Workspace
@@ -537,14 +605,29 @@ def test_evaluation_is_held_against_the_report_before(tmp_path: Path, monkeypatc
     enforced = Gate(significance=1.01, enforced=True)
     with pytest.raises(SentimentError, match=r"no report here that the model could be worse than"):
         workspace.evaluate(baselines=False, with_robustness=False, gate=enforced)
-    assert not (workspace.reports / "test-evaluations.csv").exists()
+    with pytest.raises(SentimentError, match="nowhere: no report"):
+        workspace.evaluate(baselines=False, with_robustness=False, previous="nowhere")
+    assert [path.name for path in workspace.reports.iterdir() if not path.name.startswith(".")] == []
     assert workspace.evaluate(baselines=False, with_robustness=False)["previous"] is None
     previous = workspace.evaluate(baselines=False, with_robustness=False, gate=enforced)["previous"]
     assert (previous["name"], previous["same_reviews"], previous["same_weights"]) == ("tiny-default-s1", True, True)
     shutil.copytree(workspace.reports / "tiny-default-s1", workspace.reports / "old")
     monkeypatch.setattr("tests.test_evaluate.StubModel.logits", always_positive)
-    with pytest.raises(RegressionError, match=r"tiny-default-s1 is worse than the report of .* \(old\): 16\.67 points"):
-        workspace.evaluate(baselines=False, with_robustness=False, gate=enforced, previous="old")
-    written = json.loads((workspace.reports / "tiny-default-s1/metrics.json").read_text())
-    assert written["all"]["accuracy"] == 0.5
-    assert " --previous old " in written["command"]
+    good = sorted((path.name, path.read_bytes()) for path in (workspace.reports / "tiny-default-s1").iterdir())
+    for named, name in (("old", "old"), (None, "tiny-default-s1"), (None, "tiny-default-s1")):
+        message = (
+            rf"tiny-default-s1 is worse than the report of .* \({name}\): 16\.67 points .*its report is \S+-s1-worse,"
+        )
+        with pytest.raises(RegressionError, match=message):
+            workspace.evaluate(baselines=False, with_robustness=False, gate=enforced, previous=named)
+        written = json.loads((workspace.reports / "tiny-default-s1-worse/metrics.json").read_text())
+        assert written["all"]["accuracy"] == 0.5
+        assert (" --previous old " in written["command"]) is (named is not None)
+    assert read_manifest(workspace.reports / "tiny-default-s1-worse", "evaluate")["accuracy"] == 0.5
+    assert good == sorted((path.name, path.read_bytes()) for path in (workspace.reports / "tiny-default-s1").iterdir())
+    workspace.evaluate(baselines=False, with_robustness=False, quiet=False)
+    assert "tiny-default-s1-worse is of an earlier run, which failed the regression gate" in capsys.readouterr().err
+    with StageOutput(workspace.reports / "tiny-default-s1-worse", "evaluate") as output:
+        output.commit({}, {}, {"failed_gate": False})  # as of a model of that name
+    with pytest.raises(SentimentError, match=r"-worse: stands where this report goes if it fails"):
+        workspace.evaluate(baselines=False, with_robustness=False, gate=enforced)

@@ -1,5 +1,6 @@
 """Promise: every key of metrics.json is documented in the schema that ships with the package, and has that type."""
 
+import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,14 @@ def test_a_missing_key_is_refused() -> None:
     entry = whole(LABELS)
     del entry["slices"]["negation"]
     assert not checked_by("all").is_valid(entry)
+
+
+def test_the_reference_runs_of_this_version_are_as_documented() -> None:
+    checked = Draft202012Validator(metrics_schema())
+    for path in (Path(__file__).parents[1] / "reports/reference").glob("*/metrics.json"):
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        if metrics["schema_version"] == SCHEMA_VERSION:
+            checked.validate(metrics)
 
 
 def test_the_schema_ships_with_the_package() -> None:

@@ -393,6 +393,8 @@ def test_the_previous_report_is_named_and_judged() -> None:
     assert "of the same weights" in words_of(evaluated)
     previous["same_reviews"] = False
     assert "The previous report is of other reviews" in words_of(evaluated)
+    previous["same_reviews"] = None
+    assert "Whether the previous report is of the same reviews is not known" in words_of(evaluated)
 
 
 def test_one_class_is_half_an_answer() -> None:

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from pipeline.evaluation import score_curves
+from pipeline.evaluation.answers import confidence_by_answer
+from pipeline.evaluation.slices import CONFIDENCE_BANDS
 from pipeline.metrics import Labels, Probabilities
 
 STEPS = 20
@@ -39,6 +41,17 @@ def test_precision_recall_points_lie_on_scikit_learns_curve(many: tuple[Labels, 
     assert set(kept) <= set(zip(recall.tolist(), precision.tolist(), strict=True))
     assert (kept[0], kept[-1]) == ((1, many[0].mean()), (0, 1))
     assert len(set(kept)) == score_curves.CURVE_POINTS < recall.size
+
+
+def test_answers_of_each_class_are_right_as_often_as_told(many: tuple[Labels, Probabilities]) -> None:
+    labels, probabilities = many
+    found, predicted = confidence_by_answer(labels, probabilities), probabilities >= 0.5
+    for name, answered in (("positive", predicted), ("negative", ~predicted)):
+        for group, (_, low, high) in zip(found[name], CONFIDENCE_BANDS, strict=True):
+            confidence = np.where(predicted, probabilities, 1 - probabilities)
+            inside = answered & (confidence >= low) & (confidence < high)
+            assert (group["rows"], group["correct"]) == (inside.sum(), (labels == predicted)[inside].sum())
+            assert group["accuracy"] == pytest.approx(reference.accuracy_score(labels[inside], predicted[inside]))
 
 
 def test_one_class_has_no_curves() -> None:

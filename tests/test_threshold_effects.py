@@ -1,5 +1,7 @@
 """Promise: what the page says of thresholds and scores is what scikit-learn and a plain count say."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precisio
 
 from pipeline.evaluation.score_curves import threshold_counts
 from pipeline.metrics import wilson_interval
-from pipeline.report.score_lookup import neighbourhood
+from pipeline.report.score_lookup import SCORES_SHOWN, neighbourhood, score_rows
 from pipeline.report.threshold_effects import abstention_rows, threshold_effect, threshold_rows
 from pipeline.scoring.answers import UNCERTAIN, answer
 
@@ -74,3 +76,46 @@ def test_a_score_is_held_against_the_reviews_nearest_to_it(
     assert found.interval == wilson_interval(found.positive, found.rows)
     low, high = (round(200 * found.low) + 1) / 200, (round(200 * found.high) - 1) / 200
     assert ((probabilities >= low) & (probabilities < high)).sum() < fewest  # a narrower range would not do
+
+
+def counts_of(rows: int, score: float, positive: int) -> dict[str, Any]:
+    """Counts of reviews that all have one score, so many of them positive, and of as many far from it."""
+    probabilities = np.concatenate([np.full(rows, score), np.full(rows, 1 - score)])
+    labels = np.zeros(2 * rows, dtype=np.int8)
+    labels[:positive] = 1
+    return threshold_counts(labels, probabilities)
+
+
+@pytest.mark.parametrize(
+    ("rows", "score", "positive", "worth"),
+    [
+        (1_000, 0.8, 800, "holds"),
+        (1_000, 0.8, 860, "too low"),
+        (1_000, 0.8, 740, "too high"),
+        (1_000, 0.2, 260, "too low"),
+        (1_000, 0.2, 140, "too high"),
+        (200, 0.7, 140, "agrees"),
+        (200, 0.97, 194, "holds"),
+    ],
+)
+def test_a_score_is_held_against_the_reviews_near_it(rows: int, score: float, positive: int, worth: str) -> None:
+    assert neighbourhood(counts_of(rows, score, positive), score).worth == worth
+
+
+def test_a_score_that_too_few_reviews_are_near_to_is_not_judged() -> None:
+    few, scattered = counts_of(60, 0.9, 54), np.linspace(0, 1, 300)
+    assert neighbourhood(few, 0.9).worth == "few"
+    assert score_rows(few) == []
+    assert neighbourhood(threshold_counts(np.ones(300, dtype=np.int8), scattered), 0.5).worth == "wide"
+
+
+def test_a_model_that_says_what_is_so_is_believed_at_every_score() -> None:
+    generator = np.random.default_rng(1)
+    probabilities = generator.uniform(0, 1, 40_000)
+    labels = (generator.uniform(0, 1, probabilities.size) < probabilities).astype(np.int8)
+    rows = score_rows(threshold_counts(labels, probabilities))
+    assert len(rows) == len(SCORES_SHOWN)
+    assert sum(row.worth in ("holds", "agrees") for row in rows) >= len(rows) - 1
+    for row in rows:
+        inside = (probabilities >= row.low) & (probabilities < row.high)
+        assert row.mean == pytest.approx(probabilities[inside].mean(), abs=row.step / 2)

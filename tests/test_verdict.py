@@ -32,8 +32,11 @@ def metrics_of(slices: dict[str, list[dict[str, Any]]], rows: int = 2_000, corre
     entries = {name: {"title": name.title(), "groups": groups} for name, groups in slices.items()}
     bands = [group(name, 1_000, 920) for name in names_of(CONFIDENCE_BANDS)]
     entries["confidence"] = {"title": "Confidence", "groups": bands}
+    answers = {"positive": bands, "negative": bands}
     support = {"negative": rows // 2, "positive": rows - rows // 2}
-    return {"all": {**group("all", rows, correct), "slices": entries, "support": support}}
+    return {
+        "all": {**group("all", rows, correct), "slices": entries, "support": support, "confidence_by_answer": answers}
+    }
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ def test_every_band_can_be_judged_and_one_holds_the_example() -> None:
     metrics = metrics_of({})
     assert {band_honesty(entry) for entry in metrics["all"]["slices"]["confidence"]["groups"]} >= {"holds", "too sure"}
     band = example_band(metrics)
-    assert (band["name"], band["key"]) == ("0.95-0.99", "all.slices.confidence.groups.5")
+    assert (band["name"], band["key"]) == ("0.95-0.99", "all.confidence_by_answer.positive.5")
     with pytest.raises(ValueError, match="no band"):
         example_band(metrics, 0.3)
 

@@ -3,8 +3,8 @@
 Reading order: ``labelled_texts`` (the reviews and their classes; ``stored_texts``), ``slices`` (their groups;
 ``wording``), ``score_curves``, ``summary`` (figures of one set), ``held_out`` (what baselines learn from),
 ``perturbations`` (``surface_changes``, ``shortening``, ``denial``, ``opposites``) and ``robustness``, ``predictions``
-(``predictions.parquet``), ``provenance``, ``ledger``, ``finished_report`` (a report read back), ``previous_report``,
-``regression_gate``, ``metrics_schema`` (``metrics.schema.json`` tells each key of ``metrics.json``), ``evaluate`` (the
-stage). Two models on the same reviews: ``comparison``, ``comparison_entries``, ``compared_texts``, ``compare`` (the
-stage), ``compare_command``. The pages that show them are :mod:`pipeline.report`.
+(``predictions.parquet``), ``provenance``, ``ledger``, ``finished_report`` (a report read back), ``report_folders``,
+``previous_report``, ``regression_gate``, ``metrics_schema`` (``metrics.schema.json`` tells each key of
+``metrics.json``), ``evaluate`` (the stage). Two models on the same reviews: ``comparison``, ``comparison_entries``,
+``compared_texts``, ``compare`` (the stage), ``compare_command``. The pages that show them are :mod:`pipeline.report`.
 """

@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artifacts import StageOutput
+from pipeline.artifacts import StageOutput, require_no_other_stage
 from pipeline.console import Console
 from pipeline.errors import SentimentError, UsageError
 from pipeline.evaluation.compared_texts import TextSource
 from pipeline.evaluation.comparison_entries import compared
-from pipeline.evaluation.finished_report import Answers, FinishedReport, find_report, read_report
-from pipeline.evaluation.regression_gate import NOT_ENFORCED, Gate, p_text, require_not_worse
-from pipeline.report.comparison_page import write_comparison
+from pipeline.evaluation.finished_report import Answers, FinishedReport, read_report
+from pipeline.evaluation.regression_gate import NOT_ENFORCED, Gate, p_text, regression
+from pipeline.evaluation.report_folders import find_report
+from pipeline.report.comparison_page import printable_names, write_comparison
 
 
 def require_same_reviews(first: FinishedReport, second: FinishedReport) -> None:
@@ -37,6 +38,21 @@ def require_same_reviews(first: FinishedReport, second: FinishedReport) -> None:
             f"{second.folder}: about other reviews ({other}) than {first.folder} ({name}); run `sentiment evaluate "
             f"--model ...` for both models on the same ones"
         )
+    if first.other_reviews(second.metrics["data"]):
+        columns, others = (columns_in_words(report.metrics["data"]) for report in (first, second))
+        raise SentimentError(
+            f"{second.folder}: other texts or classes{others} than {first.folder}{columns}, though of the same file; "
+            "run `sentiment evaluate --model ...` for both models with the same columns"
+        )
+
+
+def columns_in_words(data: Mapping[str, Any]) -> str:
+    """Return which columns of a file were evaluated, in brackets; empty for a test split."""
+    if "text_column" not in data:
+        return ""
+    positive = data.get("label_positive")
+    said = "" if positive is None else f", {positive!r} positive"
+    return f" (columns {data['text_column']!r} and {data.get('label_column')!r}{said})"
 
 
 def require_same_rows(first: FinishedReport, second: FinishedReport, a: Answers, b: Answers) -> None:
@@ -134,13 +150,15 @@ def compare_reports(
 
     Raises:
         UsageError: both names are of one report, or a file of texts was given for a test split.
-        SentimentError: a report is missing, damaged, or about other reviews; another run writes this comparison.
+        SentimentError: a report is missing, damaged, or about other reviews; the folder holds what another command
+            wrote; another run writes this comparison.
         RegressionError: the gate is enforced and B is worse; everything is written.
     """
     first, second = (read_report(find_report(reports_folder, name)) for name in names)
     require_same_reviews(first, second)
     source.check(first.metrics["data"])
     folder = reports_folder / f"{first.name}-vs-{second.name}"
+    require_no_other_stage(folder, "compare")
     with StageOutput(folder, "compare") as output:
         a, b = first.answers(), second.answers()
         require_same_rows(first, second, a, b)
@@ -152,6 +170,8 @@ def compare_reports(
             settings={},
             details={"rows": result["data"]["rows"], "p_value": result["p_value"]},
         )
-    show_on_console(result, folder / "comparison.html", console)
-    require_not_worse(result["gate"], f"B ({second.name})", f"A ({first.name})", result["p_value"])
+    show_on_console(printable_names(result), folder / "comparison.html", console)
+    failure = regression(result["gate"], f"B ({second.name})", f"A ({first.name})", result["p_value"])
+    if failure is not None:
+        raise failure
     return result

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.argument_types import points, positive_share
 from pipeline.console import Console
+from pipeline.errors import UsageError
 from pipeline.evaluation.regression_gate import SIGNIFICANCE, Gate
 
 _EXAMPLES = """\
@@ -18,18 +19,19 @@ examples:
 Exit code 3: B is worse and --fail-if-worse was given; the comparison is written all the same."""
 
 
-def add_gate_options(parser: argparse.ArgumentParser, worse: str) -> None:
+def add_gate_options(parser: argparse.ArgumentParser, worse: str, then: str = "") -> None:
     """Add the options of the regression gate.
 
     Args:
         parser: of the command.
         worse: what is judged, for the help.
+        then: what else happens where it fails.
     """
     group = parser.add_argument_group("the regression gate")
     group.add_argument(
         "--fail-if-worse",
         action="store_true",
-        help=f"exit with 3 where {worse} gets fewer reviews right and McNemar's p is below --significance",
+        help=f"exit with 3 where {worse} gets fewer reviews right and McNemar's p is below --significance{then}",
     )
     group.add_argument(
         "--tolerance",
@@ -47,8 +49,19 @@ def add_gate_options(parser: argparse.ArgumentParser, worse: str) -> None:
     )
 
 
-def gate_of(arguments: argparse.Namespace) -> Gate:
-    """Return the gate that the flags describe."""
+def gate_of(arguments: argparse.Namespace, *, shown: bool) -> Gate:
+    """Return the gate that the flags describe.
+
+    Args:
+        arguments: parsed.
+        shown: the gate's judgement is shown where it is not enforced, too.
+
+    Raises:
+        UsageError: flags of a gate that is neither enforced nor shown.
+    """
+    loose = (arguments.significance, arguments.tolerance) != (SIGNIFICANCE, 0.0) and not arguments.fail_if_worse
+    if loose and not shown:
+        raise UsageError("--tolerance and --significance are of the regression gate; add --fail-if-worse")
     return Gate(arguments.significance, arguments.tolerance, arguments.fail_if_worse)
 
 
@@ -61,7 +74,7 @@ def add_compare_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--texts", type=Path, metavar="FILE", help="the labelled file that was evaluated on, to show reviews from"
     )
-    parser.add_argument("--text-column", metavar="NAME", help="of that file (found by its name)")
+    parser.add_argument("--text-column", metavar="NAME", help="of that file (the one that was evaluated)")
     add_gate_options(parser, "B")
 
 
@@ -70,6 +83,8 @@ def run_compare(arguments: argparse.Namespace, console: Console) -> None:
     from pipeline.evaluation.compare import compare_reports
     from pipeline.evaluation.compared_texts import TextSource
 
+    if arguments.text_column is not None and arguments.texts is None:
+        raise UsageError("--text-column is of the file that --texts names; name it, or leave the column out")
     data, reports = arguments.data_dir, arguments.reports_dir
     options = {
         "--data-dir": None if data == Path("data") else str(data),
@@ -82,6 +97,6 @@ def run_compare(arguments: argparse.Namespace, console: Console) -> None:
         reports,
         TextSource(data / "corpus", arguments.texts, arguments.text_column),
         console,
-        gate=gate_of(arguments),
+        gate=gate_of(arguments, shown=True),
         options=options,
     )

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from pipeline.arrow_files import read_arrow
 from pipeline.artifacts import read_manifest, sha256_of_file
-from pipeline.columns import ColumnChoice
+from pipeline.columns import ColumnChoice, named_column
 from pipeline.errors import SentimentError, UsageError
-from pipeline.review_tables import read_reviews
+from pipeline.review_tables import column_names, read_reviews
 from pipeline.reviews import ReviewRows
 
 TEST_SPLIT = "test split"
@@ -27,7 +27,7 @@ class TextSource:
     Attributes:
         corpus_folder: of the corpus, for reports on a test split.
         file: the labelled file, for reports on one; None where it was not given.
-        text_column: of the file; None is found by name.
+        text_column: of the file; None takes the one that was evaluated.
     """
 
     corpus_folder: Path
@@ -42,7 +42,7 @@ class TextSource:
 
         Raises:
             UsageError: the reports are about a test split.
-            SentimentError: the file is missing, or not the one that was scored.
+            SentimentError: the file is missing, or not the one that was scored, or the column is another one.
         """
         if self.file is None:
             return
@@ -58,6 +58,17 @@ class TextSource:
                 f"{self.file}: not the file that was evaluated on ({data['name']}), or changed since; give that one, "
                 "or leave out --texts"
             )
+        scored = data.get("text_column")
+        if None not in (self.text_column, scored) and self._named_column(self.file) != scored:
+            raise SentimentError(
+                f"{self.file}: column {scored!r} was evaluated, not {self.text_column!r}; leave out --text-column"
+            )
+
+    def _named_column(self, file: Path) -> str:
+        try:
+            return named_column(column_names(file), str(self.text_column), "text")
+        except SentimentError as error:
+            raise SentimentError(f"{file}: {error}") from error
 
     def texts(self, data: Mapping[str, Any], rows: Sequence[int]) -> dict[int, str]:
         """Return the texts of some reviews by row; empty where the texts are not to be had.
@@ -67,7 +78,8 @@ class TextSource:
         """
         if data["kind"] == TEST_SPLIT:
             return corpus_texts(self.corpus_folder, data["fingerprint"], rows)
-        return {} if self.file is None else file_texts(self.file, self.text_column, rows)
+        column = self.text_column or data.get("text_column")
+        return {} if self.file is None else file_texts(self.file, column, rows)
 
 
 def corpus_texts(corpus_folder: Path, fingerprint: str, rows: Sequence[int]) -> dict[int, str]:

@@ -1,15 +1,15 @@
 """Measure a trained model: on the test split of its corpus, or on any labelled file.
 
-The labels of the test split are read in this module and nowhere else. Every run that reads them adds a line to
-``test-evaluations.csv`` in the reports folder, so that anyone can count how often the test was looked at.
+The labels of the test split are read in this module and nowhere else. Every run that measures by them adds a
+line to ``test-evaluations.csv`` in the reports folder, so that anyone can count how often the test was looked at.
 ``metrics.schema.json`` documents ``metrics.json``.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts import StageOutput, read_manifest
+from pipeline.artifacts import StageOutput, read_manifest, require_no_other_stage
 from pipeline.baselines import (
     MAJORITY,
     SETTINGS,
@@ -27,12 +27,13 @@ from pipeline.baselines import (
     baseline_scores,
 )
 from pipeline.console import Console
-from pipeline.errors import SentimentError
+from pipeline.errors import RegressionError, SentimentError
 from pipeline.evaluation.held_out import baseline_corpus
 from pipeline.evaluation.labelled_texts import LabelledTexts, read_labelled_file, read_test_split
-from pipeline.evaluation.ledger import LEDGER_NAME, append_to_ledger, ledger_entry
+from pipeline.evaluation.ledger import LEDGER_NAME, append_to_ledger, ledger_entry, lines_of_corpus
 from pipeline.evaluation.metrics_schema import SCHEMA_VERSION
-from pipeline.evaluation.previous_report import previous_report, require_comparable, require_no_regression
+from pipeline.evaluation.previous_report import named_report, regression_from, report_in_place, require_comparable
+from pipeline.evaluation.probed import probe_figures
 from pipeline.evaluation.provenance import (
     corpus_audit,
     evaluation_command,
@@ -41,6 +42,14 @@ from pipeline.evaluation.provenance import (
     vectors_entry,
 )
 from pipeline.evaluation.regression_gate import NOT_ENFORCED, Gate
+from pipeline.evaluation.report_folders import (
+    FAILED_GATE,
+    failed_the_gate,
+    folder_if_worse,
+    report_name,
+    require_failed_report,
+    shown_name,
+)
 from pipeline.evaluation.robustness import CHANGES, robustness
 from pipeline.evaluation.score_curves import precision_recall_points, roc_points, score_curves
 from pipeline.evaluation.scorer import Scorer
@@ -137,6 +146,7 @@ def measure(
         "baselines": {},
         "previous": None,
         "robustness": None,
+        "probes": None,
         "training_history": None,
         "vectors": vectors_entry(model.config),
         "corpus_audit": None,
@@ -176,28 +186,14 @@ def show_on_console(metrics: Mapping[str, Any], page: Path, console: Console) ->
         lines.append(("  on leak-free reviews", metrics["leak_free"]))
     lines += [(entry["title"], entry) for entry in metrics["baselines"].values()]
     if metrics["previous"] is not None:
-        other = "" if metrics["previous"]["same_reviews"] else ", of other reviews"
+        same = metrics["previous"]["same_reviews"]
+        other = "" if same else ", perhaps of other reviews" if same is None else ", of other reviews"
         lines.append((f"previous report{other}", metrics["previous"]))
     width = max(len(title) for title, _ in lines)
     for title, entry in lines:
         low, high = entry["accuracy_interval"]
         console.say(f"{title:<{width}}  {entry['accuracy']:7.2%}  [{low:.2%}, {high:.2%}]  {entry['rows']:,} reviews")
     console.say(f"report: {page}")
-
-
-def report_name(model_name: str, data: LabelledTexts) -> str:
-    """Return the folder name of a report: the model's, and what else it was measured on but its own corpus.
-
-    A model's name comes from its folder's files and is not to be a path.
-    """
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", model_name).strip("-.") or "model"
-    at_home = data.description.get("trained_on_this_corpus", False)
-    return name if at_home else f"{name}-on-{data.description.get('slug') or data.description['name']}"
-
-
-def shown_name(model: Scorer) -> str:
-    """Return a model's name; a compact copy is told from the model that it was made from."""
-    return f"{model.name}-compact" if "bundle" in model.config else model.name
 
 
 def load_scorer(model_folder: Path, console: Console) -> Scorer:
@@ -232,6 +228,9 @@ def evaluate_model(
 ) -> dict[str, Any]:
     """Measure a model and write ``reports_folder/<model>/`` (or ``<model>-on-<file>/``), the manifest last.
 
+    A report that fails the gate goes into ``<that name>-worse/``: what stands in its place stays, so that the same
+    command fails again.
+
     Args:
         model_folder: of the model.
         corpus_folder: of the corpus whose test split is scored; not read where a file is given.
@@ -254,9 +253,11 @@ def evaluate_model(
 
     Raises:
         SentimentError: the model, the corpus, the file or the previous report that was named is missing or damaged; the
-            gate is enforced and there is nothing to compare with; another run writes this report.
+            gate is enforced and there is nothing to compare with; the folder holds what another command wrote; another
+            run writes this report.
         RegressionError: the gate is enforced and the model is worse than the previous report's; all is written.
     """
+    before = None if previous is None else named_report(previous, reports_folder)
     model = load_scorer(model_folder, console) if model is None else model
     if labelled_file is None:
         data = read_test_split(corpus_folder, model.config)
@@ -272,11 +273,15 @@ def evaluate_model(
     }
     command = evaluation_command(model_folder, labelled_file, options, baselines, with_robustness)
     console.say(f"evaluate: {model.name} on {data.description['name']}, {len(data.texts):,} reviews")
-    folder = reports_folder / report_name(shown_name(model), data)
-    with StageOutput(folder, "evaluate") as output:
-        before = previous_report(folder, previous, reports_folder)
+    place = folder = reports_folder / report_name(shown_name(model.name, model.config), data.description)
+    require_no_other_stage(place, "evaluate")
+    if gate.enforced:
+        require_failed_report(folder_if_worse(place))
+    with StageOutput(place, "evaluate") as output, ExitStack() as beside:
+        if previous is None:
+            before = report_in_place(place, gate, console)
         if gate.enforced:
-            require_comparable(before, data, folder)
+            require_comparable(before, data, place)
         slicings = slicings_of(data.texts, data.ratings)
         probabilities, metrics = measure(model, data, slicings, command, bins, console)
         metrics["training_history"] = training_history(model_folder, model.config)
@@ -286,7 +291,10 @@ def evaluate_model(
             weights = metrics["model"]["weights_sha256"]
             metrics["previous"] = before.entry(data, predictions(probabilities), weights)
         if labelled_file is None:
-            append_to_ledger(reports_folder / LEDGER_NAME, ledger_entry(metrics))
+            ledger = reports_folder / LEDGER_NAME
+            append_to_ledger(ledger, ledger_entry(metrics))
+            evaluations = lines_of_corpus(ledger, data.description["fingerprint"])
+            metrics["leakage"] = {**metrics["leakage"], "test_evaluations": evaluations}
             metrics["corpus_audit"] = corpus_audit(corpus_folder)
             if baselines:
                 corpus = baseline_corpus(model_folder, model.config, corpus_folder, data)
@@ -296,12 +304,19 @@ def evaluate_model(
                     add_baselines(metrics, data, predictions(probabilities), corpus, cache_folder, console)
         if with_robustness:
             add_robustness(metrics, model, data, probabilities, console)
+        failure = regression_from(gate, metrics["previous"], len(data.texts), place.name)
+        if failure is not None:
+            folder = folder_if_worse(place)
+            output = beside.enter_context(StageOutput(folder, "evaluate"))
         write_report(output, Evaluated(metrics, data, probabilities, slicings, pushes_of(model)))
         output.commit(
             inputs={"model": metrics["model"]["weights_sha256"] or "", "data": data.description["fingerprint"]},
             settings={"bins": bins, "baselines": bool(metrics["baselines"])},
-            details={"rows": len(data.texts), "accuracy": metrics["all"]["accuracy"]},
+            details={"rows": len(data.texts), "accuracy": metrics["all"]["accuracy"], FAILED_GATE: failure is not None},
         )
     show_on_console(metrics, folder / "report.html", console)
-    require_no_regression(gate, metrics["previous"], len(data.texts), folder.name)
+    if failure is None and failed_the_gate(folder_if_worse(place)):
+        console.say(f"evaluate: {folder_if_worse(place)} is of an earlier run, which failed the regression gate")
+    if failure is not None:
+        raise RegressionError(f"{failure}; its report is {folder}, and {place} is as it was")
     return metrics

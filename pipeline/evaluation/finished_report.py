@@ -5,6 +5,7 @@ Reports of every version since the first are read: what is taken of them has kep
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ from pipeline.metrics import Labels, Mask, Probabilities, predictions
 
 METRICS_NAME = "metrics.json"
 READABLE_VERSIONS = (1, 2)
+DIGESTS = ("texts_sha256", "labels_sha256")
+"""Keys of the ``data`` entry that tell whether reviews and classes are the same; the first version has none."""
 AGAIN = "run `sentiment evaluate` for this model again"
 
 
@@ -93,6 +96,15 @@ class FinishedReport:
         """Return the fingerprint of the data that was scored."""
         return str(self.metrics["data"]["fingerprint"])
 
+    def other_reviews(self, data: Mapping[str, Any]) -> list[str]:
+        """Return the keys by which it is about other texts or classes than those of a ``data`` entry.
+
+        One file may be evaluated by several of its columns, and with another label as the positive one.
+        """
+        mine = self.metrics["data"]
+        both = [name for name in ("fingerprint", *DIGESTS) if name in mine and name in data]
+        return [name for name in both if mine[name] != data[name]]
+
     def answers(self) -> Answers:
         """Return what the model answered.
 
@@ -108,23 +120,41 @@ class FinishedReport:
         return answers
 
 
-def find_report(reports_folder: Path, name: str) -> Path:
-    """Return the folder of the report that a name stands for.
-
-    Args:
-        reports_folder: holds the reports.
-        name: a report's folder, the name of one in ``reports_folder``, or the model folder that it is the report of.
+def has_figures(whole: Mapping[str, Any]) -> bool:
+    """Say whether the ``all`` entry of a ``metrics.json`` has counts, and an accuracy and interval that can be theirs.
 
     Raises:
-        SentimentError: there is none; the message says how to get one.
+        KeyError, TypeError, ValueError: an entry is missing, or of another type or length.
     """
-    for folder in (Path(name), reports_folder / name, reports_folder / Path(name).name):
-        if (folder / METRICS_NAME).is_file():
-            return folder
-    there = sorted(path.parent.name for path in reports_folder.glob(f"*/{METRICS_NAME}"))
-    raise SentimentError(
-        f"{name}: no report (no {METRICS_NAME} in it); run `sentiment evaluate --model {name}` first; "
-        f"in {reports_folder}: {', '.join(there) or 'none'}"
+    rows, correct = whole["rows"], whole["correct"]
+    low, high = whole["accuracy_interval"]
+    counts = isinstance(rows, int) and isinstance(correct, int) and 0 <= correct <= rows and rows > 0
+    return counts and math.isclose(whole["accuracy"], correct / rows, abs_tol=1e-6) and 0 <= low <= high <= 1
+
+
+def has_names(metrics: Mapping[str, Any]) -> bool:
+    """Say whether what names the data, the model and the run is text.
+
+    Raises:
+        AttributeError, KeyError, TypeError: an entry is missing or of another type.
+    """
+    data, model = metrics["data"], metrics["model"]
+    required = [data["fingerprint"], data["kind"], data["name"], model["name"]]
+    required += [metrics["evaluated_at"], metrics["command"]]
+    optional = [model.get("weights_sha256"), *(data.get(name) for name in (*DIGESTS, "text_column"))]
+    return all(isinstance(name, str) for name in required + [name for name in optional if name is not None])
+
+
+def has_groups(slices: Mapping[str, Any]) -> bool:
+    """Say whether each slicing of a ``metrics.json`` has a plain name, a title, a definition and names of its groups.
+
+    Raises:
+        AttributeError, KeyError, TypeError: an entry is missing or of another type.
+    """
+    return all(name.isidentifier() for name in slices) and all(
+        isinstance(words, str)
+        for entry in slices.values()
+        for words in (entry["title"], entry["definition"], *(group["name"] for group in entry["groups"]))
     )
 
 
@@ -139,17 +169,11 @@ def read_report(folder: Path) -> FinishedReport:
     if metrics.get("schema_version") not in READABLE_VERSIONS:
         raise SentimentError(f"{path}: written by another version of this program; {AGAIN}")
     try:
-        whole, data, model = metrics["all"], metrics["data"], metrics["model"]
-        types = [
-            (int, (whole["rows"], whole["correct"])),
-            (float, (whole["accuracy"], *whole["accuracy_interval"])),
-            (str, (data["fingerprint"], data["kind"], data["name"], model["name"])),
-            (str, (metrics["evaluated_at"], metrics["command"])),
-        ]
-    except (KeyError, TypeError) as error:
+        sound = has_figures(metrics["all"]) and has_names(metrics) and has_groups(metrics["all"].get("slices", {}))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SentimentError(f"{path}: damaged ({type(error).__name__} {error}); {AGAIN}") from error
-    if not all(isinstance(value, kind) for kind, values in types for value in values):
-        raise SentimentError(f"{path}: damaged (a value of the wrong type); {AGAIN}")
+    if not sound:
+        raise SentimentError(f"{path}: damaged (a value that cannot be right); {AGAIN}")
     return FinishedReport(folder, metrics)
 
 
@@ -160,7 +184,8 @@ def read_answers(path: Path) -> Answers:
         SentimentError: it is missing or damaged.
     """
     try:
-        table = pq.read_table(path, memory_map=False)
+        with path.open("rb") as stream:
+            table = pq.read_table(stream)
         rows = table.column("row").cast(pa.int64()).to_numpy()
         labels = table.column("label").cast(pa.int8()).to_numpy()
         probabilities = table.column("probability").cast(pa.float64()).to_numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 
 from pipeline.arrow_files import read_arrow
 from pipeline.artifacts import read_manifest, sha256_of_file
-from pipeline.columns import ColumnChoice, LabelReader
+from pipeline.columns import ColumnChoice, LabelReader, choose_columns
 from pipeline.errors import SentimentError
 from pipeline.evaluation.stored_texts import StoredTexts, store_reviews
+from pipeline.evaluation.wording import windows_of
 from pipeline.metrics import Labels, Mask
-from pipeline.review_tables import read_reviews
+from pipeline.review_tables import column_names, read_reviews
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,24 @@ def require_labels(path: Path, labels: NDArray[Any]) -> Labels:
     return labels.astype(np.int8)
 
 
+def digests_of(texts: Sequence[str], labels: Labels) -> dict[str, str]:
+    """Return what tells whether two evaluations are of the same reviews and classes in the same order.
+
+    Args:
+        texts: N texts; each goes in with its length before it, so that none runs into the next.
+        labels: int8 (N,).
+
+    Returns:
+        ``texts_sha256`` and ``labels_sha256``, hexadecimal.
+    """
+    digest = hashlib.sha256()
+    for window in windows_of(texts):
+        for text in texts[window]:
+            content = text.encode("utf-8", "surrogatepass")
+            digest.update(len(content).to_bytes(8, "little") + content)
+    return {"texts_sha256": digest.hexdigest(), "labels_sha256": hashlib.sha256(labels.tobytes()).hexdigest()}
+
+
 def same_corpus(config: Mapping[str, Any], corpus_fingerprint: str) -> bool:
     """Say whether the model was trained on this very corpus."""
     return bool(config.get("corpus", {}).get("fingerprint") == corpus_fingerprint)
@@ -112,6 +132,7 @@ def read_test_split(corpus_folder: Path, config: Mapping[str, Any]) -> LabelledT
     path = corpus_folder / "test.arrow"
     table = read_arrow(path, ["row", "text", "label", "rating", "duplicate_group"], "data")
     labels = require_labels(path, column(table, "label"))
+    texts = StoredTexts(path.open("rb"), [len(chunk) for chunk in table.column("text").chunks])
     description = {
         "kind": "test split",
         "name": str(manifest.get("name", corpus_folder.name)),
@@ -121,14 +142,14 @@ def read_test_split(corpus_folder: Path, config: Mapping[str, Any]) -> LabelledT
         "split": manifest.get("split"),
         "sample": bool(manifest.get("sample", False)),
         "trained_on_this_corpus": same_corpus(config, manifest["fingerprint"]),
+        **digests_of(texts, labels),
     }
     leak_free: Mask | None = None
     leakage: dict[str, Any] = {"known": False, "reason": "the model was trained on another corpus"}
     if description["trained_on_this_corpus"]:
         leak_free, leakage = leak_free_rows(corpus_folder, column(table, "duplicate_group"))
-    batch_rows = [len(chunk) for chunk in table.column("text").chunks]
     return LabelledTexts(
-        StoredTexts(path.open("rb"), batch_rows),
+        texts,
         labels,
         column(table, "row"),
         description,
@@ -153,6 +174,7 @@ def read_labelled_file(
     choice = ColumnChoice(text=text_column, label=label_column, positive=label_positive)
     table, texts, blank = store_reviews(lambda rows: read_reviews(path, choice, LabelReader(label_positive), rows))
     labels = require_labels(path, column(table, "label"))
+    found_text, found_label = choose_columns(column_names(path), choice, labelled=True)
     description = {
         "kind": "labelled file",
         "name": path.name,
@@ -161,5 +183,9 @@ def read_labelled_file(
         "rows": labels.size,
         "rows_without_text": blank,
         "sample": False,
+        "text_column": found_text,
+        "label_column": found_label,
+        "label_positive": label_positive,
+        **digests_of(texts, labels),
     }
     return LabelledTexts(texts, labels, np.arange(labels.size), description, ratings=ratings_of(table))

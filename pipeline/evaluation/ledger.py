@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from pipeline.artifacts import write_text_atomically
+from pipeline.artifacts import to_utf8, write_bytes_atomically
 from pipeline.errors import SentimentError
 
 LEDGER_NAME = "test-evaluations.csv"
@@ -25,6 +25,7 @@ LEDGER_COLUMNS = (
     "leak_free_accuracy",
     "command",
 )
+FINGERPRINT_DIGITS = 12
 LEDGER_WAIT_SECONDS = 60.0
 
 
@@ -42,9 +43,18 @@ def append_to_ledger(path: Path, entry: Mapping[str, Any]) -> None:
                 raise SentimentError(f"{path}: line 1 does not name the columns of the ledger; move the file away")
             line = io.StringIO()
             csv.DictWriter(line, LEDGER_COLUMNS, lineterminator="\n").writerow(entry)
-            write_text_atomically(path, before + ("" if before.endswith("\n") else "\n") + line.getvalue())
+            write_bytes_atomically(path, to_utf8(before + ("" if before.endswith("\n") else "\n") + line.getvalue()))
     except Timeout:
         raise SentimentError(f"{path}: another run is writing here; wait for it or stop it first") from None
+
+
+def lines_of_corpus(path: Path, corpus_fingerprint: str) -> int:
+    """Return how many lines of ``test-evaluations.csv`` are about a corpus; 0 without the file."""
+    if not path.is_file():
+        return 0
+    with path.open(encoding="utf-8", newline="", errors="replace") as stream:
+        lines = csv.DictReader(stream)
+        return sum(line.get("corpus_fingerprint") == corpus_fingerprint[:FINGERPRINT_DIGITS] for line in lines)
 
 
 def ledger_entry(metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,9 +63,9 @@ def ledger_entry(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "time_utc": metrics["evaluated_at"],
         "model": metrics["model"]["name"],
-        "weights_sha256": (metrics["model"]["weights_sha256"] or "")[:12],
+        "weights_sha256": (metrics["model"]["weights_sha256"] or "")[:FINGERPRINT_DIGITS],
         "corpus": data["name"],
-        "corpus_fingerprint": data["fingerprint"][:12],
+        "corpus_fingerprint": data["fingerprint"][:FINGERPRINT_DIGITS],
         "rows": data["rows"],
         "accuracy": f"{metrics['all']['accuracy']:.5f}",
         "leak_free_accuracy": "" if leak_free is None else f"{leak_free['accuracy']:.5f}",

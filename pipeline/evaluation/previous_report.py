@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import SentimentError
-from pipeline.evaluation.finished_report import Answers, FinishedReport, find_report, read_report
+from pipeline.console import Console
+from pipeline.errors import RegressionError, SentimentError
+from pipeline.evaluation.finished_report import AGAIN, DIGESTS, METRICS_NAME, Answers, FinishedReport, read_report
 from pipeline.evaluation.labelled_texts import LabelledTexts
-from pipeline.evaluation.regression_gate import Gate, require_not_worse
+from pipeline.evaluation.regression_gate import Gate, regression
+from pipeline.evaluation.report_folders import find_report
 from pipeline.metrics import Labels, mcnemar
 
 
@@ -40,16 +42,14 @@ class PreviousReport:
         except SentimentError:
             return cls(report, None)
 
-    def same_reviews(self, data: LabelledTexts) -> bool:
-        """Say whether it is about these very reviews and true classes."""
-        if (self.report.fingerprint, self.report.metrics["all"]["rows"]) != (
-            data.description["fingerprint"],
-            data.labels.size,
-        ):
+    def same_reviews(self, data: LabelledTexts) -> bool | None:
+        """Say whether it is about these very reviews and true classes; None where nothing tells."""
+        if self.report.other_reviews(data.description) or self.report.metrics["all"]["rows"] != data.labels.size:
             return False
         answers = self.answers
         if answers is None:
-            return True
+            known = all(name in entry for entry in (self.report.metrics["data"], data.description) for name in DIGESTS)
+            return True if known else None
         order = np.argsort(data.rows, kind="stable")
         return np.array_equal(answers.rows, data.rows[order]) and np.array_equal(answers.labels, data.labels[order])
 
@@ -86,26 +86,47 @@ class PreviousReport:
         }
 
 
-def previous_report(place: Path, named: str | None, reports_folder: Path) -> PreviousReport | None:
-    """Return the report that was named, else the one that stands in a place.
+def named_report(name: str, reports_folder: Path) -> PreviousReport:
+    """Return the report that the user named.
 
     Args:
-        place: where the new report goes.
-        named: a report's folder, or its name in ``reports_folder``; None takes what stands in ``place``.
+        name: a report's folder, its name in ``reports_folder``, or the model folder that it is the report of.
         reports_folder: holds the reports.
 
+    Raises:
+        SentimentError: it is missing or damaged.
+    """
+    return PreviousReport.read(find_report(reports_folder, name))
+
+
+def report_in_place(place: Path, gate: Gate, console: Console) -> PreviousReport | None:
+    """Return the report that stands where the new one goes.
+
+    Args:
+        place: the folder.
+        gate: where it is enforced, a damaged report is an error; else an evaluation is not to fail for what it
+            replaces.
+        console: told of a damaged one.
+
     Returns:
-        None where none was named and there is none in the place, or a damaged one.
+        None where there is none, or a damaged one.
 
     Raises:
-        SentimentError: the report that was named is missing or damaged.
+        SentimentError: it is damaged, and the gate is enforced.
     """
-    if named is not None:
-        return PreviousReport.read(find_report(reports_folder, named))
+    if not (place / METRICS_NAME).exists():
+        return None
     try:
         return PreviousReport.read(place)
-    except SentimentError:
-        return None  # an evaluation is not to fail for what it replaces
+    except SentimentError as error:
+        reason = str(error).removesuffix(f"; {AGAIN}")
+        if gate.enforced:
+            raise SentimentError(
+                f"{reason}, so nothing tells whether the model is worse; bring the file back, or name a report with "
+                "--previous"
+            ) from error
+        console.say(f"evaluate: {reason}; this report takes its place, without a comparison")
+        return None
 
 
 def require_comparable(previous: PreviousReport | None, data: LabelledTexts, place: Path) -> None:
@@ -117,7 +138,7 @@ def require_comparable(previous: PreviousReport | None, data: LabelledTexts, pla
     way_out = "evaluate once without --fail-if-worse, or name a report with --previous"
     if previous is None:
         raise SentimentError(f"{place}: no report here that the model could be worse than; {way_out}")
-    if not previous.same_reviews(data):
+    if previous.same_reviews(data) is False:
         raise SentimentError(
             f"{previous.report.folder}: about other reviews, so nothing tells which is worse; {way_out}"
         )
@@ -125,21 +146,18 @@ def require_comparable(previous: PreviousReport | None, data: LabelledTexts, pla
         raise SentimentError(f"{previous.report.folder}: its predictions.parquet is missing or damaged; {way_out}")
 
 
-def require_no_regression(gate: Gate, entry: dict[str, Any] | None, rows: int, new: str) -> None:
-    """Stop where the gate is enforced and the model is worse than the previous report's.
+def regression_from(gate: Gate, entry: dict[str, Any] | None, rows: int, new: str) -> RegressionError | None:
+    """Return the error for a model that an enforced gate found worse than the previous report's; None for any other.
 
     Args:
         gate: says when.
         entry: the ``previous`` entry of ``metrics.json``.
         rows: reviews that both answered.
         new: name of the new report.
-
-    Raises:
-        RegressionError: it is worse.
     """
     if entry is None or entry["mcnemar"] is None:
-        return
+        return None
     test = entry["mcnemar"]
     verdict = gate.verdict(rows, test["only_second"], test["only_first"], test["p_value"])
     old = f"the report of {entry['evaluated_at'][:10]} ({entry['name']})"
-    require_not_worse(verdict, new, old, test["p_value"])
+    return regression(verdict, new, old, test["p_value"])

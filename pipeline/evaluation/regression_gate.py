@@ -52,24 +52,21 @@ NOT_ENFORCED = Gate()
 """Judges, and stops nothing."""
 
 
-def require_not_worse(verdict: Mapping[str, Any], new: str, old: str, p_value: float) -> None:
-    """Stop where an enforced gate found the new model worse.
+def regression(verdict: Mapping[str, Any], new: str, old: str, p_value: float) -> RegressionError | None:
+    """Return the error for a new model that an enforced gate found worse; None for any other.
 
     Args:
         verdict: of :meth:`Gate.verdict`.
         new: what the message calls the new model.
         old: what it calls the one in place.
         p_value: of McNemar's test.
-
-    Raises:
-        RegressionError: it did.
     """
     if not (verdict["enforced"] and verdict["worse"]):
-        return
+        return None
     tolerance = verdict["tolerance_points"]
     accepted = f", and {tolerance:g} are accepted" if tolerance else ""
     chance = f"p {p_text(p_value)}, below {verdict['significance']:g}"
-    raise RegressionError(f"{new} is worse than {old}: {verdict['loss_points']:.2f} points lost{accepted} ({chance})")
+    return RegressionError(f"{new} is worse than {old}: {verdict['loss_points']:.2f} points lost{accepted} ({chance})")
 
 
 def p_text(p_value: float) -> str:

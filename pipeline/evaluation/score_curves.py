@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from pipeline.evaluation.answers import confidence_by_answer
 from pipeline.metrics import Labels, Probabilities
 
 CURVE_POINTS = 200
@@ -85,4 +86,5 @@ def score_curves(labels: Labels, probabilities: Probabilities) -> dict[str, Any]
         "precision_recall_curve": precision_recall_points(labels, probabilities),
         "score_histogram": score_histogram(labels, probabilities),
         "thresholds": threshold_counts(labels, probabilities),
+        "confidence_by_answer": confidence_by_answer(labels, probabilities),
     }

@@ -20,6 +20,7 @@ from pipeline.evaluation.wording import (
     NEGATION,
     NEGATION_WITHOUT_APOSTROPHE,
     NEGATION_WORDS,
+    STATED_SCORE,
     occurrences,
     per_100_words,
     word_counts,
@@ -64,6 +65,12 @@ NEGATION_DEFINITION = (
 CONTRAST_DEFINITION = (
     "Words of contrast for each 100 words of the review, the lower bound of a group included: "
     f"{', '.join(CONTRAST_WORDS)}. A short review is likelier to have none"
+)
+
+STATED_SCORE_GROUPS = ("stated", "none")
+STATED_SCORE_DEFINITION = (
+    "Whether the review itself states a score in figures: a number up to 10, such as 8 or 7.5, before /10, /5, out of 10, "
+    "out of 5, star or stars. What the figure is about was not read: 4/5 of a film counts too"
 )
 
 CONFIDENCE_BANDS: tuple[Band, ...] = (
@@ -120,11 +127,19 @@ def slicings_of(texts: Sequence[str], ratings: NDArray[np.int8] | None = None) -
         ratings: stars 1 to 10, (N,), -1 where the source has none; None where it has none at all.
     """
     words = word_counts(texts)
-    negations, contrasts = (per_100_words(counts, words) for counts in occurrences(texts, (NEGATION, CONTRAST)))
+    *counts, scores = occurrences(texts, (NEGATION, CONTRAST, STATED_SCORE))
+    negations, contrasts = (per_100_words(of_words, words) for of_words in counts)
     slicings = [
         banded("length", "Length", "White-space-separated words of the review", words, LENGTH_BANDS),
         banded("negation", "Negation", NEGATION_DEFINITION, negations, NEGATION_BANDS),
         banded("contrast", "Contrast", CONTRAST_DEFINITION, contrasts, CONTRAST_BANDS),
+        Slicing(
+            "stated_score",
+            "Score in the text",
+            STATED_SCORE_DEFINITION,
+            STATED_SCORE_GROUPS,
+            np.where(scores > 0, 0, 1).astype(np.int8),
+        ),
     ]
     return slicings if ratings is None else [*slicings, stars_slicing(ratings)]
 

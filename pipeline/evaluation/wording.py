@@ -1,6 +1,7 @@
 """Words by which reviews are told apart: negations and words of contrast, counted for each 100 words of a review.
 
-A long review has some of either, so that their number alone would say how long a review is; their density does not.
+A long review has some of either, so that their number alone would say how long a review is; their density does not. Of
+scores that a review states only whether there is one.
 """
 
 from __future__ import annotations
@@ -36,6 +37,12 @@ def whole_words(words: Sequence[str]) -> str:
     return rf"\b(?:{'|'.join(map(re.escape, words))})\b".replace(r"\ ", " ")
 
 
+SCORE_FIGURES = r"(?:10|[0-9])(?:[.,][0-9]{1,2}| ?½| 1/2)?"
+STATED_SCORE = (
+    rf"(?:^|[^0-9A-Za-z/]){SCORE_FIGURES}"
+    r"(?: ?/ ?(?:10|5)(?:$|[^0-9A-Za-z_/])|[ -]out[ -]of[ -](?:10|5)\b|[ -]?stars?\b)"
+)
+"""A score in figures: ``8/10``, ``7.5 out of 10``, ``4 stars``. A date such as ``9/10/2001`` is none, nor ``24/5``."""
 NEGATION = whole_words([*NEGATION_WORDS, *NEGATION_WITHOUT_APOSTROPHE]) + r"|n['’]t\b"
 CONTRAST = whole_words(CONTRAST_WORDS)
 

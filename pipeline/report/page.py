@@ -21,7 +21,7 @@ from pipeline.report.numbers import Numbers
 from pipeline.report.page_json import page_json
 from pipeline.report.pictures import comparison, data_address
 from pipeline.report.readable_text import printable
-from pipeline.report.score_lookup import FEWEST_REVIEWS, score_rows
+from pipeline.report.score_lookup import FEWEST_REVIEWS, WIDEST_INTERVAL, WIDEST_RANGE, score_rows
 from pipeline.report.templates_of_pages import content_security_policy, template_text, templates
 from pipeline.report.threshold_effects import abstention_rows, threshold_rows
 from pipeline.report.verdict import verdict
@@ -66,6 +66,8 @@ def page(evaluated: Evaluated, shown: Mapping[str, Mapping[str, Any]], ladder: M
         abstention_rows=abstention_rows(counts),
         score_rows=score_rows(counts),
         fewest_reviews=FEWEST_REVIEWS,
+        widest_range=WIDEST_RANGE,
+        widest_interval=WIDEST_INTERVAL,
         error_lists=reviews["lists"],
         error_slicings=reviews["slicings"],
         errors_explained=reviews["explained"],

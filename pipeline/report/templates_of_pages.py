@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pipeline.report.numbers import flattened
 from pipeline.report.readable_text import shortened
 from pipeline.report.robustness_verdict import robustness_verdict
-from pipeline.report.verdict import LEAST_REVIEWS, MARGIN, against_all, band_honesty
+from pipeline.report.verdict import LEAST_REVIEWS, against_all, band_honesty
 
 NOTHING = "'none'"
 
@@ -48,7 +48,5 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(flattened=flattened, shortened=shortened, robustness_verdict=robustness_verdict)
-    environment.globals.update(
-        against_all=against_all, band_honesty=band_honesty, least_reviews=LEAST_REVIEWS, margin=MARGIN
-    )
+    environment.globals.update(against_all=against_all, band_honesty=band_honesty, least_reviews=LEAST_REVIEWS)
     return environment

@@ -24,6 +24,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "length": ("{} words", "no words"),
     "negation": ("{} negations in 100 words", "no negation"),
     "contrast": ("{} words of contrast in 100", "no word of contrast"),
+    "stated_score": ("a score {} in the text", "no score in the text"),
     "stars": ("{} stars", "no stars"),
 }
 """What the reviews of a group are, by the slicing: with the group's name, and where that is "none"."""
@@ -60,12 +61,25 @@ def band_honesty(group: Mapping[str, Any]) -> Honesty:
 
 
 def example_band(metrics: Mapping[str, Any], score: float = EXAMPLE_SCORE) -> dict[str, Any]:
-    """Return the band of confidence that holds a score: ``key, name, honesty`` and its bounds ``low, high``."""
-    for position, group in enumerate(metrics["all"]["slices"]["confidence"]["groups"]):
+    """Return the band of confidence that holds a score of 0.5 or more, among the positive answers.
+
+    Returns:
+        ``key, name, honesty``, its bounds ``low, high``, and the ``opposite`` key of the same band of negative answers.
+
+    Raises:
+        ValueError: none holds it.
+    """
+    answers = metrics["all"]["confidence_by_answer"]
+    for position, group in enumerate(answers["positive"]):
         low, high = band_bounds(group["name"])
         if low <= score < high:
-            key = f"all.slices.confidence.groups.{position}"
-            return {"key": key, "name": group["name"], "honesty": band_honesty(group), "low": low, "high": high}
+            key, opposite = (f"all.confidence_by_answer.{answer}.{position}" for answer in ("positive", "negative"))
+            honesty = band_honesty(group)
+            return {"key": key, "opposite": opposite, "name": group["name"], "honesty": honesty} | {
+                "low": low,
+                "high": high,
+                "opposite_rows": answers["negative"][position]["rows"],
+            }
     raise ValueError(f"no band of confidence holds {score}")
 
 

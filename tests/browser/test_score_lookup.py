@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from scipy.stats import binomtest
 
+from pipeline.evaluation.score_curves import threshold_counts
+from pipeline.report.score_lookup import neighbourhood
 from tests.browser.chromium import Pages
 from tests.browser.reports import Report
 
@@ -43,6 +45,8 @@ def require_answer(page: Page, report: Report, score: float) -> None:
     for figure in (share, interval.low, interval.high):
         assert any(abs(float(word[:-1]) / 100 - figure) < 0.00051 for word in percentages(text)), (figure, text)
     assert str(int(rows)) in text
+    judged = neighbourhood(threshold_counts(report.reviews.labels, report.probabilities), score).worth
+    assert answer.get_attribute("data-worth") == judged
 
 
 def percentages(text: str) -> list[str]:

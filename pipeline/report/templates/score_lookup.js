@@ -5,14 +5,24 @@
   const steps = counts.thresholds.length - 1;
   const block = document.getElementById("score-lookup");
   const fewest = Number(block.dataset.fewest);
-  const widest = 0.1; // of a range that still says something about a score in it
-  const margin = Number(block.dataset.margin); // by which an interval that bears the score out may leave the range
+  const widestRange = Number(block.dataset.widestRange); // that still says something about a score in it
+  const widestInterval = Number(block.dataset.widestInterval); // that bears a score out: a wider one fits many
   const input = document.getElementById("score-input");
   const slider = document.getElementById("score-slider");
   const answer = document.getElementById("score-answer");
 
   // reviews from a point of the grid on; none from the last, so that a probability of 1 lies before it
   const from = (name, step) => (step === steps ? 0 : counts.at_least[name][step]);
+
+  /** The mean probability of the reviews in a range, each taken for the middle of its step of the grid. */
+  function mean(low, high, rows) {
+    let sum = 0;
+    for (let step = low; step < high; step += 1) {
+      const inStep = ["negative", "positive"].map((name) => from(name, step) - from(name, step + 1));
+      sum += (inStep[0] + inStep[1]) * (step + 0.5);
+    }
+    return sum / steps / Math.max(rows, 1);
+  }
 
   /** The narrowest range about a score, equally wide on both sides, that holds enough reviews. */
   function neighbourhood(score) {
@@ -24,37 +34,40 @@
       const high = Math.min(steps, last + wider);
       const positive = from("positive", low) - from("positive", high);
       const rows = positive + from("negative", low) - from("negative", high);
-      found = { low: low / steps, high: high / steps, rows, positive };
+      found = { low: low / steps, high: high / steps, rows, positive, mean: mean(low, high, rows) };
       if (rows >= fewest) break;
     }
     return found;
   }
 
-  /** Whether the share of positives bears the score out. */
-  function verdict(score, found, interval) {
-    const [low, high] = interval;
-    if (found.rows < fewest) return "So few reviews say little about this score.";
-    if (found.high - found.low > widest) return "Few reviews score near it, so this says little about the score itself.";
-    if (low <= found.high && found.low <= high) {
-      const close = low >= found.low - margin && high <= found.high + margin;
-      return close ? "So the score means what it says." : "That agrees with the score, as far as so few reviews can tell.";
-    }
-    const tooSure = score >= 0.5 ? high < found.low : low > found.high;
-    return tooSure
-      ? "So the model is surer here than it should be."
-      : "So the model is right here more often than it says.";
+  /** What the reviews say of the scores among them, as score_lookup.py judges it. */
+  function worth(found, [least, most]) {
+    if (found.rows < fewest) return "few";
+    if (found.high - found.low > widestRange + 1e-9) return "wide";
+    if (most < found.mean - 0.5 / steps) return "too high";
+    if (least > found.mean + 0.5 / steps) return "too low";
+    return most - least <= widestInterval ? "holds" : "agrees";
   }
+
+  const words = {
+    few: "So few reviews say little about this score.",
+    wide: "Few reviews score near it, so this says little about the score itself.",
+    holds: "So the score means what it says.",
+    agrees: "That agrees with the score, as far as so few reviews can tell.",
+    "too low": "So the score is too low: more of such reviews are positive than it says.",
+    "too high": "So the score is too high: fewer of such reviews are positive than it says.",
+  };
 
   function sentence(score, found) {
     const interval = wilsonInterval(found.positive, found.rows);
     const share = percent(found.positive / found.rows, 1);
     const negative = percent(1 - found.positive / found.rows, 1);
     return [
-      `Of the ${grouped(found.rows)} test reviews that scored from ${found.low} to ${found.high}, `,
+      `Of the ${grouped(found.rows)} reviews here that scored from ${found.low} to ${found.high}, `,
       element("strong", "", `${share} were truly positive`),
       ` (95% interval ${percent(interval[0], 1)} to ${percent(interval[1], 1)})` +
         (score < 0.5 ? `, and ${negative} truly negative. ` : ". ") +
-        verdict(score, found, interval),
+        words[worth(found, interval)],
     ];
   }
 
@@ -66,6 +79,7 @@
       low: found.low,
       high: found.high,
       share: found.positive / found.rows,
+      worth: worth(found, wilsonInterval(found.positive, found.rows)),
     });
     slider.setAttribute("aria-valuetext", String(score));
     answer.replaceChildren(...sentence(score, found));
