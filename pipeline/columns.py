@@ -167,6 +167,13 @@ class LabelReader:
             self._known[value] = label
         return label
 
+    def read_as(self) -> dict[str, list[str]]:
+        """Return the labels read as ``positive`` and as ``negative``, sorted, as :func:`label_key` gives them."""
+        labels: dict[str, set[str]] = {"positive": set(), "negative": set()}
+        for value, number in self._known.items():
+            labels["positive" if number == POSITIVE else "negative"].add(label_key(value))
+        return {name: sorted(values) for name, values in labels.items()}
+
     def _classify(self, record: Record) -> int:
         value = record.label
         if value is None or (isinstance(value, float) and math.isnan(value)) or not str(value).strip():

@@ -29,6 +29,11 @@ class NoBar:
         """Draw nothing."""
 
 
+def counted(number: int, thing: str = "review") -> str:
+    """Return a number of things in words: "1 review", "25,000 reviews"."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"
+
+
 def print_message(message: str) -> None:
     """Write one line to standard error; nothing where that is closed, for ``print`` would write among the data."""
     if sys.stderr is not None:

@@ -246,8 +246,14 @@ def find_model(models_folder: Path, model: str | None, *, or_bundled: bool = Fal
         for folder in (Path(model), models_folder / model, BUNDLED_FOLDER / model):
             if (folder / CONFIG_NAME).is_file():
                 return folder
-        names = ", ".join(sorted(path.parent.name for path in models_folder.glob(f"*/{CONFIG_NAME}"))) or "none"
-        raise SentimentError(f"{model}: no model folder (no {CONFIG_NAME} in it); trained here: {names}")
+        trained_here, carried = (
+            ", ".join(sorted(path.parent.name for path in place.glob(f"*/{CONFIG_NAME}"))) or "none"
+            for place in (models_folder, BUNDLED_FOLDER)
+        )
+        raise SentimentError(
+            f"{model}: no model folder (no {CONFIG_NAME} in it); bundled: {carried}; trained here: {trained_here} "
+            "(`make train` trains one)"
+        )
     pointer = models_folder / LAST_TRAINED_NAME
     if pointer.is_file():
         folder = models_folder / pointer.read_text(encoding="utf-8").strip()

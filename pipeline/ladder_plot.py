@@ -38,12 +38,12 @@ def color_of(kind: str, theme: Theme) -> str:
 
 def label_of(rung: Rung) -> str:
     """Return a rung's name, over two lines where it has a comma, and its accuracy."""
-    return f"{rung['name'].replace(', ', ',' + chr(10))} {rung['accuracy']:.4f}"
+    return f"{rung['name'].replace(', ', ',' + chr(10))} {rung['accuracy']:.2%}"
 
 
 def short_label_of(rung: Rung) -> str:
     """Return a rung's name up to a comma, and its accuracy."""
-    return f"{rung['name'].partition(', ')[0]} {rung['accuracy']:.4f}"
+    return f"{rung['name'].partition(', ')[0]} {rung['accuracy']:.2%}"
 
 
 def rate_of(rung: Rung) -> float | None:
@@ -92,7 +92,7 @@ def point_of(rung: Rung, rate: float, theme: Theme) -> Point:
 def axes_for(ladder: Mapping[str, Any], rungs: Sequence[Rung], theme: Theme) -> tuple[Figure, Axes]:
     """Return a figure with axes for these rungs: reviews a second, logarithmic, and accuracy."""
     floor = next((rung for rung in ladder["rungs"] if rung["kind"] == "majority"), None)
-    beside = f" (majority class: {floor['accuracy']:.4f})" if floor else ""
+    beside = f" (majority class: {floor['accuracy']:.2%})" if floor else ""
     cores = ladder["machine"]["cores"]
     figure, axes = new_axes(theme, f"Reviews scored a second, on {cores} cores", f"Test accuracy{beside}", SIZE)
     axes.set_xscale("log")
@@ -104,7 +104,7 @@ def axes_for(ladder: Mapping[str, Any], rungs: Sequence[Rung], theme: Theme) -> 
     room = 0.06 * (max(highs) - min(lows)) or 0.01
     axes.set_ylim(min(lows) - room, max(highs) + room)
     axes.yaxis.set_major_locator(MaxNLocator(7))
-    axes.ticklabel_format(axis="y", useOffset=False)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
     return figure, axes
 
 

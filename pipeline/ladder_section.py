@@ -8,33 +8,55 @@ from typing import Any
 
 from pipeline.artifacts import read_json
 from pipeline.errors import SentimentError
+from pipeline.ladder_peers import NOT_RUN_HERE
 from pipeline.ladder_plot import ladder_figure
 from pipeline.ladder_table import (
     LADDER_NAME,
     PICTURE_ALT,
     SCHEMA_VERSION,
+    Ladder,
     Rung,
     cost,
-    fraction,
-    interval,
+    lost_costs,
     megabytes,
-    notes,
     rate,
+    speed_note,
 )
 from pipeline.plots import DARK, LIGHT, render
 
 HEADER = ("Accuracy", "95% interval", "Training, CPU min", "MB", "Reviews/s")
 
 
+def percent(value: float | None) -> str:
+    """Return a proportion as the report writes it; empty for None."""
+    return "" if value is None else f"{value:.2%}"
+
+
 def section_cells(rung: Rung) -> list[str]:
     """Return a rung's cells in the order of ``HEADER``; the cost is that of all it took."""
+    bounds = rung["accuracy_interval"]
     return [
-        fraction(rung["accuracy"]),
-        interval(rung["accuracy_interval"]),
+        percent(rung["accuracy"]),
+        "" if bounds is None else f"{percent(bounds[0])} to {percent(bounds[1])}",
         cost((rung.get("cost") or {}).get("in_all")),
         megabytes(rung.get("bytes")),
         rate(rung.get("speed")),
     ]
+
+
+def section_notes(ladder: Ladder) -> list[str]:
+    """Return what a reader of the section's columns has to know, a paragraph each."""
+    corpus = ladder["corpus"]
+    found = [
+        f"Accuracy on the {corpus['test_reviews']:,} test reviews of {corpus['name']}, with Wilson's interval; of a "
+        "recipe with several seeds that of their mean.",
+        "Training is wall time x threads, with all that the model started or learnt from, each once."
+        + lost_costs(ladder),
+        speed_note(ladder).replace("`", "") + " The speed under Reproduce is that of the run which made this page.",
+    ]
+    papers = {rung["name"]: rung["source"] for rung in ladder["rungs"] if rung["kind"] == "published"}
+    sources = "; ".join(f"{name}: {source.removeprefix(f'{NOT_RUN_HERE}: ')}" for name, source in papers.items())
+    return [*found, *([f"{NOT_RUN_HERE.capitalize()}: {sources}."] if sources else [])]
 
 
 def holds_model(rung: Rung, name: str) -> bool:
@@ -74,7 +96,7 @@ def ladder_section(reports_folder: Path, metrics: Mapping[str, Any]) -> dict[str
         return {
             "header": HEADER,
             "rows": rows,
-            "notes": [note.replace("`", "").replace("*", "") for note in notes(ladder)],
+            "notes": section_notes(ladder),
             "alt": PICTURE_ALT,
             "light": render(ladder_figure(ladder, LIGHT), "svg"),
             "dark": render(ladder_figure(ladder, DARK), "svg"),

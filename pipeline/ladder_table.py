@@ -130,10 +130,15 @@ def cost_note(ladder: Ladder) -> str:
         "Training is wall time x threads, the mean of the seeds. What comes *before it* is what the model started or "
         "learnt from, each once: its language model, the models that taught it, and theirs."
     )
+    return note + lost_costs(ladder)
+
+
+def lost_costs(ladder: Ladder) -> str:
+    """Return what a question mark stands for; empty where there is none."""
     costs = [rung["cost"] for rung in ladder["rungs"] if rung.get("cost")]
-    if not all(entry["in_all"]["complete"] for entry in costs):
-        note += " A question mark stands for a part whose cost is not recorded here."
-    return note
+    if all(entry["in_all"]["complete"] for entry in costs):
+        return ""
+    return " A question mark stands for a part whose cost is not recorded here."
 
 
 def speed_note(ladder: Ladder) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.calibration import FEWEST_REVIEWS, fit_bias, fit_temperature, log_loss_of_logits
@@ -18,6 +18,7 @@ def drawn(shift: float, temperature: float, count: int = 20_000) -> tuple[np.nda
     return ((true + shift) * temperature).astype(np.float32), labels
 
 
+@settings(max_examples=25)
 @given(shift=st.floats(-1.5, 1.5), temperature=st.floats(0.3, 15))
 def test_a_known_shift_is_taken_back_at_any_scale(shift: float, temperature: float) -> None:
     logits, labels = drawn(shift, temperature)

@@ -34,7 +34,7 @@ from pipeline.evaluation.comparison_entries import COMPARISON_KEYS
 from pipeline.evaluation.labelled_texts import LabelledTexts, digests_of
 from pipeline.evaluation.predictions import predictions_table
 from pipeline.evaluation.previous_report import PreviousReport, named_report, report_in_place, require_comparable
-from pipeline.evaluation.regression_gate import NOT_ENFORCED, Gate
+from pipeline.evaluation.regression_gate import NOT_ENFORCED, Gate, gate_in_words
 from pipeline.evaluation.slices import LENGTH_BANDS, Slicing, names_of
 from pipeline.metrics import Z_95, accuracy_summary, predictions
 from pipeline.report import comparison_page
@@ -266,6 +266,33 @@ def test_when_a_model_is_worse(lost: int, gained: int, p_value: float, tolerance
     assert (verdict["worse"], verdict["loss_points"]) == (worse, (lost - gained) / 10)
 
 
+@given(counts, st.sampled_from([0.0, 2.5, 30.0]))
+@settings(max_examples=20)
+def test_a_gate_passes_outright_only_where_no_larger_loss_is_possible(
+    drawn: tuple[int, int, int], tolerance: float
+) -> None:
+    gained, lost, _ = drawn
+    interval = paired_interval(gained, lost, sum(drawn))
+    assert interval is not None
+    chance = min(1.0, 2 * float(binom.cdf(min(gained, lost), gained + lost, 0.5)))
+    verdict = Gate(0.05, tolerance).verdict(sum(drawn), lost, gained, chance)
+    words = gate_in_words(verdict, chance)
+    assert not (verdict["worse"] and verdict["no_worse"])
+    assert verdict["no_worse"] is (max(0.0, -100 * interval[0]) <= tolerance)
+    assert words.startswith("fails: ") is verdict["worse"]
+    assert ("not shown to be worse" in words or "is accepted" in words) is not (verdict["worse"] or verdict["no_worse"])
+    if not verdict["worse"] and interval[0] < 0:
+        assert f"the loss may be as large as {-100 * interval[0]:.2f} points" in words
+
+
+def test_few_reviews_pass_with_a_word_on_what_they_cannot_show() -> None:
+    verdict = Gate().verdict(30, 2, 1, 1.0)
+    assert gate_in_words(verdict, 1.0) == (
+        "passes: not shown to be worse, yet these reviews do not rule it out: the loss may be as large as 18.77 points "
+        "(95% interval)"
+    )
+
+
 def run(reports: Path, *arguments: str) -> int:
     try:
         return cli.main(["compare", *arguments, "--reports-dir", str(reports), "--data-dir", str(reports.parent)])
@@ -276,14 +303,20 @@ def run(reports: Path, *arguments: str) -> int:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["a", "b", "--fail-if-worse"], 0, "B - A: +15.00 points"),
+        (["a", "b", "--fail-if-worse"], 0, "B less A: +15.00 points"),
         (["b", "a"], 0, "warning: B is worse on length under 100: -45.00 points on 20 reviews (p 0.0195, corrected"),
         (["b", "a", "--fail-if-worse"], 3, "B (a) is worse than A (b): 15.00 points lost (p 0.0117, below 0.05)"),
         (["b", "a", "--fail-if-worse", "--debug", "--quiet"], 3, "B (a) is worse than A (b)"),
-        (["b", "a", "--fail-if-worse", "--tolerance", "15"], 0, "comparison: "),
+        (["b", "a"], 0, "gate: fails: 15.00 points are lost; McNemar's p 0.0117 is below 0.05"),
+        (
+            ["b", "a", "--fail-if-worse", "--tolerance", "15"],
+            0,
+            "passes, for a loss of 15.00 points is accepted: the loss",
+        ),
         (["b", "a", "--fail-if-worse", "--tolerance", "14.9"], 3, "points lost, and 14.9 are accepted"),
         (["b", "a", "--fail-if-worse", "--significance", "0.01"], 0, "comparison: "),
-        (["a", "nothing"], 1, "nothing: no report (no metrics.json in it); run `sentiment evaluate --model nothing`"),
+        (["a", "nothing"], 1, "nothing: no report of that name; in"),
+        (["a", ""], 2, "the name of a report is empty; in"),
         (["a", "a"], 2, "named twice"),
         (["a"], 2, "the following arguments are required: B"),
         (["a", "b", "--tolerance", "-1"], 2, "'-1' is no number of points between 0 and 100"),
@@ -317,7 +350,9 @@ def test_exit_codes_of_a_process(reports: Path) -> None:
 
 def test_reports_of_other_reviews_are_not_compared(reports: Path) -> None:
     write_report(reports / "other", B, description={"fingerprint": "0" * 64, "name": "elsewhere"})
-    with pytest.raises(SentimentError, match=r"other: about other reviews \(elsewhere\) .*run `sentiment evaluate"):
+    with pytest.raises(
+        SentimentError, match=r"other: about other reviews .*\(elsewhere, not tiny\); run `sentiment evaluate"
+    ):
         compare(reports, "a", "other")
     path = reports / "b/predictions.parquet"
     pq.write_table(pq.read_table(path).set_column(0, "row", [list(range(1, ROWS + 1))]), path)
@@ -330,6 +365,20 @@ def test_reports_of_other_reviews_are_not_compared(reports: Path) -> None:
     pq.write_table(pa.table(table), path)
     with pytest.raises(SentimentError, match="b: other rows or labels than"):
         compare(reports)
+
+
+def test_a_group_of_all_reviews_is_no_group(reports: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        path = reports / name / "predictions.parquet"
+        table = pq.read_table(path)
+        position = table.schema.get_field_index("slice_length")
+        pq.write_table(table.set_column(position, "slice_length", [["under 100"] * ROWS]), path)
+    result = compare(reports, "b", "a")
+    assert set(result["slices"]) == {"class"}
+    assert result["slices_left_out"] == {"length": "all reviews fall into one group ('under 100')"}
+    assert result["tests"] == 2
+    assert run(reports, "b", "a") == 0
+    assert "worse on length" not in capsys.readouterr().err
 
 
 def test_groups_that_differ_between_the_reports_are_not_compared(reports: Path) -> None:
@@ -509,6 +558,40 @@ def test_the_page_says_what_comparison_json_says_and_a_hostile_review_is_text(
     assert len(text) < 600_000
 
 
+@pytest.mark.parametrize(
+    ("models", "tolerance", "first_number", "gate"),
+    [
+        ((A, B), 0.0, "big good", 'The regression gate <strong class="positive">passes</strong>: '),
+        ((B, A), 0.0, "big bad", 'The regression gate <strong class="negative">fails</strong>.'),
+        ((B, A), 50.0, "big bad", "The regression gate passes, for the loss is within the accepted "),
+        (
+            (A, A),
+            0.0,
+            "big open",
+            "The regression gate does not stop B, which is <strong>not shown to be worse</strong>",
+        ),
+        ((A, A), 50.0, "big open", 'The regression gate <strong class="positive">passes</strong>: '),
+    ],
+)
+def test_a_loss_is_not_shown_as_a_success(
+    reports: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    models: tuple[NDArray[np.float64], NDArray[np.float64]],
+    tolerance: float,
+    first_number: str,
+    gate: str,
+) -> None:
+    for name, probabilities in zip(("a", "b"), models, strict=True):
+        write_report(reports / name, probabilities)
+    result = compare(reports, gate=Gate(tolerance=tolerance))
+    monkeypatch.undo()
+    nothing = {name: {"alt": "", "light": "", "dark": ""} for name in ("differences", "probabilities")}
+    text = " ".join(comparison_page.comparison_page(result, {}, nothing).split())
+    assert f'B less A, points of accuracy</div> <div class="{first_number}">' in text
+    assert gate in text
+    assert ('class="positive">passes' in text) is (gate.count("positive") == 1)
+
+
 # ------------------------------------------------------------------------------------------------------ previous report
 
 
@@ -605,7 +688,7 @@ def test_evaluation_is_held_against_the_report_before(
     enforced = Gate(significance=1.01, enforced=True)
     with pytest.raises(SentimentError, match=r"no report here that the model could be worse than"):
         workspace.evaluate(baselines=False, with_robustness=False, gate=enforced)
-    with pytest.raises(SentimentError, match="nowhere: no report"):
+    with pytest.raises(SentimentError, match="nowhere: no report of that name"):
         workspace.evaluate(baselines=False, with_robustness=False, previous="nowhere")
     assert [path.name for path in workspace.reports.iterdir() if not path.name.startswith(".")] == []
     assert workspace.evaluate(baselines=False, with_robustness=False)["previous"] is None

@@ -23,9 +23,10 @@ from pipeline.evaluation import evaluate
 from pipeline.evaluation.evaluate import evaluate_model
 from pipeline.evaluation.held_out import baseline_corpus
 from pipeline.evaluation.labelled_texts import name_of_source, read_test_split
-from pipeline.evaluation.ledger import LEDGER_COLUMNS, append_to_ledger
+from pipeline.evaluation.ledger import LEDGER_COLUMNS, append_to_ledger, lines_of_corpus
 from pipeline.evaluation.metrics_schema import metrics_schema
 from pipeline.evaluation.provenance import evaluation_command
+from pipeline.report import write
 from pipeline.splits import SPLIT_SEED, fingerprint_of_rows, held_out_rows
 
 TRAIN = [("a fine warm film", 1), ("fine acting", 1), ("warm and fine", 1)] * 4 + [
@@ -129,6 +130,12 @@ def without_report(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "write_report", lambda output, evaluated: None)
 
 
+@pytest.fixture
+def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the drawing, which takes most of a report's time."""
+    monkeypatch.setattr(write, "write_pictures", lambda output, metrics: {})
+
+
 def test_everything_is_written_and_the_files_agree(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     workspace.write_validation([0, 12])
     (workspace.corpus / "audit.json").write_text('{"near_duplicates": {"train and test": 1}}')
@@ -184,6 +191,7 @@ def test_leak_free_leaves_out_what_has_a_duplicate_in_training(workspace: Worksp
         "compared_with": ["train"],
         "shared_with": {"train": 1},
         "rows": 1,
+        "test_evaluations": 1,
     }
 
 
@@ -201,8 +209,9 @@ def test_unlabelled_text_that_stands_in_test_was_never_read(workspace: Workspace
 @pytest.mark.usefixtures("without_report")
 def test_each_reading_of_the_test_labels_adds_a_line(workspace: Workspace) -> None:
     for _ in range(2):
-        workspace.evaluate(baselines=False)
+        metrics = workspace.evaluate(baselines=False)
     first, second = workspace.ledger()
+    assert metrics["leakage"]["test_evaluations"] == 2
     assert list(first) == list(LEDGER_COLUMNS)
     assert (first["model"], first["weights_sha256"], first["corpus"]) == ("tiny-default-s1", "ab" * 6, "tiny")
     assert (first["rows"], first["accuracy"], first["leak_free_accuracy"]) == ("6", "0.66667", "0.60000")
@@ -223,6 +232,14 @@ def test_a_report_that_fails_still_counts_as_a_reading(workspace: Workspace, mon
         workspace.evaluate(baselines=False)
     assert len(workspace.ledger()) == 1
     assert not (workspace.reports / "tiny-default-s1" / "manifest.json").exists()
+
+
+def test_lines_of_other_corpora_do_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "test-evaluations.csv"
+    assert lines_of_corpus(path, "ab" * 32) == 0
+    for fingerprint in ("ab" * 6, "ab" * 6, "cd" * 6):
+        append_to_ledger(path, {**dict.fromkeys(LEDGER_COLUMNS, "a,b"), "corpus_fingerprint": fingerprint})
+    assert lines_of_corpus(path, "ab" * 32) == 2
 
 
 def add_lines(path: Path, count: int) -> None:
@@ -289,7 +306,8 @@ def test_a_model_of_another_corpus_has_no_leak_free_part(workspace: Workspace) -
     workspace.write_validation([0])
     metrics = workspace.evaluate()
     assert metrics["leak_free"] is None
-    assert metrics["leakage"] == {"known": False, "reason": "the model was trained on another corpus"}
+    reason = "the model was trained on another corpus"
+    assert metrics["leakage"] == {"known": False, "reason": reason, "test_evaluations": 1}
     assert metrics["baselines"]["nb_svm"]["training_rows"] == len(TRAIN)
 
 
@@ -302,6 +320,7 @@ def test_second_evaluation_takes_the_baselines_from_the_cache(workspace: Workspa
     assert first["baselines"]["nb_svm"]["accuracy"] == second["baselines"]["nb_svm"]["accuracy"]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_labelled_file_has_its_own_report_and_no_ledger(workspace: Workspace) -> None:
     path = workspace.reports.parent / "My Reviews 2.csv"
     path.write_text('review,sentiment\n"fine, fine",positive\n   ,negative\ndull,negative\n', encoding="utf-8")

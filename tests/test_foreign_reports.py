@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pipeline.errors import SentimentError, UsageError
 from pipeline.evaluation import evaluate, wording
 from pipeline.evaluation.finished_report import read_report
 from pipeline.evaluation.labelled_texts import digests_of, read_labelled_file
+from pipeline.evaluation.previous_report import PreviousReport, require_comparable
 from pipeline.evaluation.report_folders import find_report, report_name
 from pipeline.plots import LIGHT, render
 from pipeline.report import comparison_page, write
@@ -81,6 +83,58 @@ def test_the_columns_that_were_found_are_told(tmp_path: Path) -> None:
     assert other["labels_sha256"] != description["labels_sha256"]
 
 
+@pytest.mark.parametrize(
+    ("header", "flags", "told"),
+    [
+        ("text,is_spoiler", {}, "'text' (found by its name), label column 'is_spoiler' (the only other column): "),
+        ("foo,label", {}, "'foo' (the only other column), label column 'label' (found by its name): "),
+        ("a,b", {"label_column": "B"}, "'a' (the only other column), label column 'b' (named): "),
+    ],
+)
+def test_a_guessed_column_is_told_as_one(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    header: str,
+    flags: dict[str, str],
+    told: str,
+) -> None:
+    monkeypatch.setattr(write, "write_pictures", lambda *_: defaultdict(lambda: {"alt": "", "light": "", "dark": ""}))
+    path = tmp_path / "mine.csv"
+    path.write_text(f"{header}\nfine,1\nfine too,Pos\ndull,0\n")
+    data = Workspace(tmp_path).evaluate(labelled_file=path, with_robustness=False, quiet=False, **flags)["data"]
+    assert data["labels_read"] == {"positive": ["1", "pos"], "negative": ["0"]}
+    expected = f"evaluate: text column {told}'1', 'pos' are positive, '0' is negative\n"
+    assert expected in capsys.readouterr().err
+    page = (tmp_path / "reports/tiny-default-s1-on-mine/report.html").read_text(encoding="utf-8")
+    assert f"<code>{data['label_column']}</code> ({data['label_column_found']})" in page
+
+
+def test_another_file_of_the_same_name_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def figures_alone(output: StageOutput, evaluated: Any) -> None:
+        output.path("metrics.json").write_text(json.dumps(evaluated.metrics))
+
+    monkeypatch.setattr(evaluate, "write_report", figures_alone)
+    workspace = Workspace(tmp_path)
+    for number, (folder, told) in enumerate((("one", False), ("one", False), ("two", True))):
+        path = tmp_path / folder / "films.csv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"text,label\nfine in {folder},1\ndull,0\n")
+        workspace.evaluate(labelled_file=path, with_robustness=False, quiet=False)
+        shown = capsys.readouterr().err
+        assert ("replaces the report of another films.csv in" in shown) is told, number
+
+
+def test_files_of_one_name_are_told_apart(reports: Path) -> None:
+    for name, fingerprint in (("a", "0" * 64), ("b", "1" * 64)):
+        description = {"kind": "labelled file", "name": "films.csv", "fingerprint": fingerprint}
+        write_report(reports / name, A, description=description)
+    with pytest.raises(SentimentError, match="same name, other content"):
+        compare(reports)
+
+
 texts_of_reviews = st.lists(st.text(max_size=3), max_size=5)
 
 
@@ -127,6 +181,32 @@ def test_a_model_folder_stands_for_the_report_of_its_weights(tmp_path: Path) -> 
         find_report(reports, full)
     with pytest.raises(SentimentError, match="elsewhere/m-compact: no report"):
         find_report(reports, str(tmp_path / "elsewhere/m-compact"))
+
+
+def test_a_report_is_found_by_its_pages_path_and_what_is_none_says_how_to_get_one(reports: Path) -> None:
+    for file in ("report.html", "metrics.json"):
+        assert find_report(reports, str(reports / "a" / file)) == reports / "a"
+        assert find_report(reports, f"a/{file}") == reports / "a"
+    compare(reports)
+    with pytest.raises(SentimentError, match=r"a-vs-b: a comparison; name one of its two reports; in \S+: a, b$"):
+        find_report(reports, str(reports / "a-vs-b/comparison.html"))
+    with pytest.raises(SentimentError, match=r"a folder without a report .*: a, b; `sentiment evaluate FILE --model"):
+        find_report(reports, str(reports.parent))
+    with pytest.raises(SentimentError, match=r"no report of that name.* on a labelled file$"):
+        find_report(reports, "m-on-films")
+    with pytest.raises(SentimentError, match=r"no report of that name.*without FILE on the test split"):
+        find_report(reports, "m")
+    with pytest.raises(UsageError, match="the name of a report is empty"):
+        find_report(reports, " ")
+
+
+def test_a_gate_without_reviews_in_common_asks_for_a_report_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "films.csv"
+    path.write_text("text,label\nfine,1\ndull,0\n")
+    before = PreviousReport.read(write_report(tmp_path / "a", A))
+    data = read_labelled_file(path, None, None, None)
+    with pytest.raises(SentimentError, match=r"about other reviews, .*; name a report of films\.csv with --previous$"):
+        require_comparable(before, data, tmp_path, named=True)
 
 
 # ------------------------------------------------------------------------------------------- what stands in the way

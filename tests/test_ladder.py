@@ -491,7 +491,7 @@ def test_the_report_shows_the_ladder_of_its_data(built: tuple[Place, dict[str, A
     text = page(evaluated, {}, ladder_section(place.reports, metrics))
     parsed = Page(text)
     assert "ladder" in {attributes["id"] for attributes in parsed.named("section")}
-    assert '<tr class="model"><th scope="row">default</th><td class="n">0.9133</td>' in text
+    assert '<tr class="model"><th scope="row">default (recipe of this model)</th><td class="n">91.33%</td>' in text
     for _, attributes in parsed.tags:
         for name in ("src", "srcset", "href"):
             address = attributes.get(name)

@@ -149,7 +149,9 @@ def test_the_bundled_model_whatever_was_trained_in_this_folder(
     for name in (trained_model, str(trained_model), trained_model.name):
         expected = SentimentModel.load(trained_model).probabilities(TEXTS)
         np.testing.assert_allclose(load_model(name).predict_proba(TEXTS)[:, 1][:5], expected[:5], atol=1e-9)
-    with pytest.raises(SentimentError, match="no-such-model: no model folder"):
+    with pytest.raises(
+        SentimentError, match=r"no-such-model: no model folder .*bundled: imdb-small-s1; .*`make train`"
+    ):
         load_model("no-such-model")
 
 

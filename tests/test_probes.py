@@ -192,12 +192,9 @@ def test_a_damaged_table_is_refused(damage: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("name", ["imdb-default-s1", "../up", "a b/c", "..", ""])
 def test_the_folder_is_evaluations(name: str) -> None:
-    from pipeline.evaluation.evaluate import report_name
-    from pipeline.evaluation.labelled_texts import LabelledTexts
+    from pipeline.evaluation.report_folders import AT_HOME, report_name
 
-    description = {"trained_on_this_corpus": True}
-    data = LabelledTexts([], np.empty(0, np.int8), np.empty(0, np.int64), description, None, None)
-    assert report_folder_name(name) == report_name(name, data)
+    assert report_folder_name(name) == report_name(name, AT_HOME)
 
 
 # ------------------------------------------------------------------------------------------------------------ command

@@ -305,6 +305,45 @@ def test_a_model_of_another_corpus_is_not_said_to_share_the_baselines_training_p
     assert "the part the GRU was fitted on" not in without_pictures(evaluated)
 
 
+def test_what_the_gru_learnt_from_beside_the_labels_is_said_where_models_are_compared() -> None:
+    evaluated = evaluated_case()
+    assert "The GRU also learnt from 72,088 reviews without their labels" in words_of(evaluated)
+    assert "one of which is an NB-SVM like that of this table" in words_of(evaluated)
+    origins = evaluated.metrics["model_card"]["origins"]
+    origins["teachers"]["names"] = ["imdb-default-s2"]
+    assert "and from 49,697 reviews as other models label them." in words_of(evaluated)
+    origins["teachers"] = origins["language_model"] = None
+    assert "also learnt from" not in words_of(evaluated)
+
+
+def test_unlabelled_reviews_are_said_to_be_left_out_where_there_are_some() -> None:
+    evaluated = evaluated_case()
+    words = "Unlabelled reviews with a near duplicate in test are left out"
+    assert words not in without_pictures(evaluated)
+    evaluated.metrics["data_card"]["rows"]["unsupervised"] = 100
+    evaluated.metrics["leakage"]["test_evaluations"] = 17
+    text = without_pictures(evaluated)
+    assert words in text
+    assert Page(text).figures["leakage.test_evaluations"] == "17"
+
+
+def test_a_compact_copy_is_called_one() -> None:
+    evaluated = evaluated_case()
+    assert "compact copy" not in without_pictures(evaluated)
+    evaluated.metrics["model_card"]["compact_copy_of"] = "imdb-default-s1"
+    text = without_pictures(evaluated)
+    assert "<title>imdb-default-s1 (compact copy) on imdb" in text
+    assert "This is the compact copy of imdb-default-s1:" in text
+
+
+def test_one_review_is_not_many() -> None:
+    evaluated = evaluated_case()
+    evaluated.metrics["all"]["rows"] = 1
+    text = without_pictures(evaluated)
+    shown = html.unescape(re.sub("<[^>]*>", "", text[text.index("<body>") : text.index('id="leakage"')]))
+    assert re.findall(r"\b1\s+reviews\b(?! that scored)", shown) == []
+
+
 def headings(parsed: Page) -> list[int]:
     return [int(tag[1]) for tag, _ in parsed.tags if re.fullmatch("h[1-6]", tag)]
 

@@ -123,7 +123,7 @@ def test_it_has_what_reviews_have(corpus: dict[str, Reviews]) -> None:
     assert not re.search(r"[{}]|  ", text)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
 def test_words_without_order_do_not_tell(seed: int) -> None:
     """Counts of judging words, by themselves, are barely better than a coin on the test part."""
     judging = {word: 2 * label - 1 for group in POLAR.values() for label in (0, 1) for word in group[label]}

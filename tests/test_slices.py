@@ -49,15 +49,44 @@ def test_words_of_contrast_are_counted(text: str, count: int) -> None:
     assert wording.occurrences([text], (wording.CONTRAST,))[0].tolist() == [count]
 
 
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("8/10", True),
+        ("I gave it 7.5 out of 10.", True),
+        ("<b>(9,5/10)</b> in all", True),
+        ("7 1/2 out of 10", True),
+        ("3½ stars", True),
+        ("A 4-star film", True),
+        ("10 Stars!", True),
+        ("1 star", True),
+        ("a good film.10/10<br />", True),
+        ("8 / 10, or 2 out of 5", True),
+        ("seen on 9/10/2001, and on 1/5/10", False),
+        ("24/7, 24/5, 11/10 and 9/11", False),
+        ("8 out of 100", False),
+        ("4/5ths of it, 1 start, 5 starships", False),
+        ("three stars, as he counts; ****", False),
+        ("8 of 10 people, 10 minutes", False),
+        ("", False),
+    ],
+)
+def test_a_score_in_the_text_is_found(text: str, stated: bool) -> None:
+    assert groups_of(slicing("stated_score", [text])) == ["stated" if stated else "none"]
+
+
 pieces = st.sampled_from(
-    ["not", "No", "but", "n't", "don’t", "note", "in spite of", " ", ", ", "<br />", "é", "_", "yet"]
+    [
+        *("not", "No", "but", "n't", "don’t", "note", "in spite of", " ", ", ", "<br />", "é", "_", "yet"),
+        *("8", "10", "/", "½", " out of ", "star", "s", "."),
+    ]
 )
 
 
 @settings(max_examples=30)
 @given(st.lists(st.lists(pieces, max_size=12).map("".join), max_size=6))
 def test_counting_follows_the_patterns_as_python_reads_them(texts: list[str]) -> None:
-    patterns = (wording.NEGATION, wording.CONTRAST)
+    patterns = (wording.NEGATION, wording.CONTRAST, wording.STATED_SCORE)
     expected = [[len(re.findall(pattern, text, re.I | re.A)) for text in texts] for pattern in patterns]
     assert [counts.tolist() for counts in wording.occurrences(texts, patterns)] == expected
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from pipeline.artifacts import StageOutput, require_no_other_stage
-from pipeline.console import Console
+from pipeline.console import Console, counted
 from pipeline.errors import SentimentError, UsageError
 from pipeline.evaluation.compared_texts import TextSource
 from pipeline.evaluation.comparison_entries import compared
 from pipeline.evaluation.finished_report import Answers, FinishedReport, read_report
-from pipeline.evaluation.regression_gate import NOT_ENFORCED, Gate, p_text, regression
+from pipeline.evaluation.regression_gate import NOT_ENFORCED, Gate, gate_in_words, p_text, regression
 from pipeline.evaluation.report_folders import find_report
 from pipeline.report.comparison_page import printable_names, write_comparison
 
@@ -34,19 +34,20 @@ def require_same_reviews(first: FinishedReport, second: FinishedReport) -> None:
         raise UsageError(f"{first.folder}: named twice; name the report in place and the candidate's")
     if first.fingerprint != second.fingerprint:
         name, other = (report.metrics["data"]["name"] for report in (first, second))
+        names = "same name, other content" if name == other else f"{other}, not {name}"
         raise SentimentError(
-            f"{second.folder}: about other reviews ({other}) than {first.folder} ({name}); run `sentiment evaluate "
-            f"--model ...` for both models on the same ones"
+            f"{second.folder}: about other reviews than {first.folder} ({names}); run `sentiment evaluate "
+            "[FILE] --model ...` for both models on the same ones"
         )
     if first.other_reviews(second.metrics["data"]):
-        columns, others = (columns_in_words(report.metrics["data"]) for report in (first, second))
+        columns, others = (evaluated_columns(report.metrics["data"]) for report in (first, second))
         raise SentimentError(
             f"{second.folder}: other texts or classes{others} than {first.folder}{columns}, though of the same file; "
-            "run `sentiment evaluate --model ...` for both models with the same columns"
+            "run `sentiment evaluate FILE --model ...` for both models with the same columns"
         )
 
 
-def columns_in_words(data: Mapping[str, Any]) -> str:
+def evaluated_columns(data: Mapping[str, Any]) -> str:
     """Return which columns of a file were evaluated, in brackets; empty for a test split."""
     if "text_column" not in data:
         return ""
@@ -89,8 +90,9 @@ def worse_groups(result: Mapping[str, Any]) -> list[str]:
     """Return in words the groups on which B is worse after the correction for their number."""
     limit = result["gate"]["significance"]
     return [
-        f"{entry['title'].lower()} {group['name']}: {100 * group['difference']:+.2f} points on {group['rows']:,} "
-        f"reviews (p {p_text(group['p_value_holm'])}, corrected for {result['tests']} groups)"
+        f"{entry['title'].lower()} {group['name']}: {100 * group['difference']:+.2f} points on "
+        f"{counted(group['rows'])} (p {p_text(group['p_value_holm'])}, corrected for "
+        f"{counted(result['tests'], 'group')})"
         for entry in result["slices"].values()
         for group in entry["groups"]
         if group["rows"] and group["difference"] < 0 and group["p_value_holm"] < limit
@@ -115,10 +117,11 @@ def show_on_console(result: Mapping[str, Any], page: Path, console: Console) -> 
     low, high = (100 * limit for limit in result["difference"]["accuracy_interval"])
     table = result["agreement"]
     console.say(
-        f"B - A: {100 * result['difference']['accuracy']:+.2f} points, 95% interval {low:+.2f} to {high:+.2f}; only A "
-        f"right on {table['only_a_right']:,} reviews, only B on {table['only_b_right']:,}; McNemar p "
+        f"B less A: {100 * result['difference']['accuracy']:+.2f} points, 95% interval {low:+.2f} to {high:+.2f}; only "
+        f"A right on {counted(table['only_a_right'])}, only B on {table['only_b_right']:,}; McNemar p "
         f"{p_text(result['p_value'])}"
     )
+    console.say(f"gate: {gate_in_words(result['gate'], result['p_value'])}")
     for name, reason in result["slices_left_out"].items():
         console.say(f"compare: not by {name}: {reason}")
     for line in worse_groups(result):

@@ -32,7 +32,9 @@ COMPARISON_KEYS: Mapping[str, str] = {
     "probabilities": "mean absolute change of the probability, and reviews by both models' probability",
     "examples": "reviews to look at, by the change of probability: row, label and both probabilities of those that "
     "only one gets right, and of those whose predicted class is the same",
-    "gate": "the regression gate: significance, tolerance and loss in points, worse, and whether worse is an error",
+    "gate": "the regression gate: significance, tolerance and loss in points, the largest loss in its 95% "
+    "interval, worse (more than the tolerance is lost, beyond chance), no_worse (even the largest loss is within the "
+    "tolerance), and whether worse is an error",
     "versions": "versions of Python and of the packages that shape the figures",
 }
 """Top-level keys of ``comparison.json``."""
@@ -50,7 +52,7 @@ def compared_slices(
         b: B's answers on the same reviews.
     """
     labels, first, second = a.labels, a.predicted, b.predicted
-    slices = {
+    slices: dict[str, dict[str, Any]] = {
         "class": {
             "title": "True class",
             "definition": "The class that the review is labelled with",
@@ -73,6 +75,11 @@ def compared_slices(
                 "definition": known[name]["definition"],
                 "groups": comparison.compared_groups(inside, labels, first, second),
             }
+    for name, entry in list(slices.items()):
+        holding_all = [str(group["name"]) for group in entry["groups"] if group["rows"] == labels.size]
+        if holding_all:
+            left_out[name] = f"all reviews fall into one group ({holding_all[0]!r})"
+            del slices[name]
     if not a.groups and not b.groups:
         left_out["length"] = "the reports are by an earlier version, which kept no groups; evaluate both models again"
     return slices, left_out

@@ -26,13 +26,20 @@ from pipeline.baselines import (
     BaselineScores,
     baseline_scores,
 )
-from pipeline.console import Console
+from pipeline.console import Console, counted
 from pipeline.errors import RegressionError, SentimentError
+from pipeline.evaluation.columns_read import columns_in_words
 from pipeline.evaluation.held_out import baseline_corpus
 from pipeline.evaluation.labelled_texts import LabelledTexts, read_labelled_file, read_test_split
 from pipeline.evaluation.ledger import LEDGER_NAME, append_to_ledger, ledger_entry, lines_of_corpus
 from pipeline.evaluation.metrics_schema import SCHEMA_VERSION
-from pipeline.evaluation.previous_report import named_report, regression_from, report_in_place, require_comparable
+from pipeline.evaluation.previous_report import (
+    named_report,
+    regression_from,
+    report_in_place,
+    require_comparable,
+    tell_of_other_reviews,
+)
 from pipeline.evaluation.probed import probe_figures
 from pipeline.evaluation.provenance import (
     corpus_audit,
@@ -43,6 +50,7 @@ from pipeline.evaluation.provenance import (
 )
 from pipeline.evaluation.regression_gate import NOT_ENFORCED, Gate
 from pipeline.evaluation.report_folders import (
+    AT_HOME,
     FAILED_GATE,
     failed_the_gate,
     folder_if_worse,
@@ -192,7 +200,7 @@ def show_on_console(metrics: Mapping[str, Any], page: Path, console: Console) ->
     width = max(len(title) for title, _ in lines)
     for title, entry in lines:
         low, high = entry["accuracy_interval"]
-        console.say(f"{title:<{width}}  {entry['accuracy']:7.2%}  [{low:.2%}, {high:.2%}]  {entry['rows']:,} reviews")
+        console.say(f"{title:<{width}}  {entry['accuracy']:7.2%}  [{low:.2%}, {high:.2%}]  {counted(entry['rows'])}")
     console.say(f"report: {page}")
 
 
@@ -272,7 +280,9 @@ def evaluate_model(
         "--previous": previous,
     }
     command = evaluation_command(model_folder, labelled_file, options, baselines, with_robustness)
-    console.say(f"evaluate: {model.name} on {data.description['name']}, {len(data.texts):,} reviews")
+    console.say(f"evaluate: {model.name} on {data.description['name']}, {counted(len(data.texts))}")
+    if labelled_file is not None:
+        console.say(f"evaluate: {columns_in_words(data.description)}")
     place = folder = reports_folder / report_name(shown_name(model.name, model.config), data.description)
     require_no_other_stage(place, "evaluate")
     if gate.enforced:
@@ -280,15 +290,17 @@ def evaluate_model(
     with StageOutput(place, "evaluate") as output, ExitStack() as beside:
         if previous is None:
             before = report_in_place(place, gate, console)
+            tell_of_other_reviews(before, data, gate, console)
         if gate.enforced:
-            require_comparable(before, data, place)
+            require_comparable(before, data, place, named=previous is not None)
         slicings = slicings_of(data.texts, data.ratings)
         probabilities, metrics = measure(model, data, slicings, command, bins, console)
         metrics["training_history"] = training_history(model_folder, model.config)
         manifest = read_manifest(corpus_folder, "data") if labelled_file is None else None
         metrics["data_card"], metrics["model_card"] = data_card(data, manifest), model_card(model.config)
+        weights, name = metrics["model"]["weights_sha256"], shown_name(model.name, model.config)
+        metrics["probes"] = probe_figures(reports_folder / report_name(name, AT_HOME), weights)
         if before is not None:
-            weights = metrics["model"]["weights_sha256"]
             metrics["previous"] = before.entry(data, predictions(probabilities), weights)
         if labelled_file is None:
             ledger = reports_folder / LEDGER_NAME
@@ -304,7 +316,7 @@ def evaluate_model(
                     add_baselines(metrics, data, predictions(probabilities), corpus, cache_folder, console)
         if with_robustness:
             add_robustness(metrics, model, data, probabilities, console)
-        failure = regression_from(gate, metrics["previous"], len(data.texts), place.name)
+        failure = regression_from(gate, metrics["previous"], len(data.texts), place.name, console)
         if failure is not None:
             folder = folder_if_worse(place)
             output = beside.enter_context(StageOutput(folder, "evaluate"))

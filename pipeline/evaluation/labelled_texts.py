@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from pipeline.arrow_files import read_arrow
 from pipeline.artifacts import read_manifest, sha256_of_file
-from pipeline.columns import ColumnChoice, LabelReader, choose_columns
+from pipeline.columns import ColumnChoice, LabelReader
 from pipeline.errors import SentimentError
+from pipeline.evaluation.columns_read import columns_read
 from pipeline.evaluation.stored_texts import StoredTexts, store_reviews
 from pipeline.evaluation.wording import windows_of
 from pipeline.metrics import Labels, Mask
@@ -170,11 +171,12 @@ def read_labelled_file(
         SentimentError: the file, a column or a label is at fault.
     """
     if not path.is_file():
-        raise SentimentError(f"{path}: not found; give a CSV, TSV or Parquet file with a text and a label column")
+        fault = "a folder" if path.is_dir() else "not found"
+        raise SentimentError(f"{path}: {fault}; give a CSV, TSV or Parquet file with a text and a label column")
     choice = ColumnChoice(text=text_column, label=label_column, positive=label_positive)
-    table, texts, blank = store_reviews(lambda rows: read_reviews(path, choice, LabelReader(label_positive), rows))
+    reader = LabelReader(label_positive)
+    table, texts, blank = store_reviews(lambda rows: read_reviews(path, choice, reader, rows))
     labels = require_labels(path, column(table, "label"))
-    found_text, found_label = choose_columns(column_names(path), choice, labelled=True)
     description = {
         "kind": "labelled file",
         "name": path.name,
@@ -183,9 +185,7 @@ def read_labelled_file(
         "rows": labels.size,
         "rows_without_text": blank,
         "sample": False,
-        "text_column": found_text,
-        "label_column": found_label,
-        "label_positive": label_positive,
+        **columns_read(column_names(path), choice, reader.read_as()),
         **digests_of(texts, labels),
     }
     return LabelledTexts(texts, labels, np.arange(labels.size), description, ratings=ratings_of(table))

@@ -12,9 +12,10 @@ from pipeline.console import Console
 from pipeline.errors import RegressionError, SentimentError
 from pipeline.evaluation.finished_report import AGAIN, DIGESTS, METRICS_NAME, Answers, FinishedReport, read_report
 from pipeline.evaluation.labelled_texts import LabelledTexts
-from pipeline.evaluation.regression_gate import Gate, regression
+from pipeline.evaluation.regression_gate import Gate, gate_in_words, regression
 from pipeline.evaluation.report_folders import find_report
 from pipeline.metrics import Labels, mcnemar
+from pipeline.report.readable_text import printable
 
 
 @dataclass(frozen=True)
@@ -129,24 +130,60 @@ def report_in_place(place: Path, gate: Gate, console: Console) -> PreviousReport
         return None
 
 
-def require_comparable(previous: PreviousReport | None, data: LabelledTexts, place: Path) -> None:
+def tell_of_other_reviews(standing: PreviousReport | None, data: LabelledTexts, gate: Gate, console: Console) -> None:
+    """Say that the report in place is about other reviews and goes, as where two files have one name.
+
+    Args:
+        standing: the report in place.
+        data: the reviews of the new evaluation.
+        gate: where it is enforced, such a report is an error instead.
+        console: told.
+    """
+    if standing is None or gate.enforced or standing.same_reviews(data) is not False:
+        return
+    theirs, mine = standing.report.metrics["data"], data.description
+    another = "another " if theirs["fingerprint"] != mine["fingerprint"] else "other columns or labels of "
+    console.say(
+        f"evaluate: replaces the report of {another}{printable(theirs['name'])} in {standing.report.folder}; "
+        "another --reports-dir keeps both"
+    )
+
+
+def require_comparable(
+    previous: PreviousReport | None, data: LabelledTexts, place: Path, *, named: bool = False
+) -> None:
     """Check, before anything is scored, that the regression gate will have something to hold the model against.
+
+    Args:
+        previous: the report.
+        data: the reviews of the new evaluation.
+        place: where the new report goes.
+        named: the user named the previous one.
 
     Raises:
         SentimentError: there is no previous report, it is about other reviews, or its answers are not there.
     """
     way_out = "evaluate once without --fail-if-worse, or name a report with --previous"
+    if named:
+        way_out = f"name a report of {data.description.get('name', 'these reviews')} with --previous"
     if previous is None:
         raise SentimentError(f"{place}: no report here that the model could be worse than; {way_out}")
     if previous.same_reviews(data) is False:
+        theirs = previous.report.metrics["data"]
+        same_name = (
+            theirs["name"] == data.description.get("name") and theirs["fingerprint"] != data.description["fingerprint"]
+        )
+        same = " (same name, other content)" if same_name else ""
         raise SentimentError(
-            f"{previous.report.folder}: about other reviews, so nothing tells which is worse; {way_out}"
+            f"{previous.report.folder}: about other reviews{same}, so nothing tells which is worse; {way_out}"
         )
     if previous.answers is None:
         raise SentimentError(f"{previous.report.folder}: its predictions.parquet is missing or damaged; {way_out}")
 
 
-def regression_from(gate: Gate, entry: dict[str, Any] | None, rows: int, new: str) -> RegressionError | None:
+def regression_from(
+    gate: Gate, entry: dict[str, Any] | None, rows: int, new: str, console: Console
+) -> RegressionError | None:
     """Return the error for a model that an enforced gate found worse than the previous report's; None for any other.
 
     Args:
@@ -154,10 +191,13 @@ def regression_from(gate: Gate, entry: dict[str, Any] | None, rows: int, new: st
         entry: the ``previous`` entry of ``metrics.json``.
         rows: reviews that both answered.
         new: name of the new report.
+        console: told what an enforced gate says.
     """
     if entry is None or entry["mcnemar"] is None:
         return None
     test = entry["mcnemar"]
     verdict = gate.verdict(rows, test["only_second"], test["only_first"], test["p_value"])
+    if gate.enforced:
+        console.say(f"gate: {gate_in_words(verdict, test['p_value'])}")
     old = f"the report of {entry['evaluated_at'][:10]} ({entry['name']})"
     return regression(verdict, new, old, test["p_value"])

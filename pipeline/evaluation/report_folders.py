@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.artifacts import MANIFEST_NAME, read_json
-from pipeline.errors import SentimentError
+from pipeline.errors import SentimentError, UsageError
 from pipeline.evaluation.finished_report import METRICS_NAME
 from pipeline.inference import CONFIG_NAME, WEIGHTS_NAME
 
+COMPARISON_NAME = "comparison.json"
+FILES_OF_A_REPORT = (METRICS_NAME, "report.html", COMPARISON_NAME, "comparison.html")
+"""Files that are taken for their folder: the commands print the paths of the pages."""
 FAILED_GATE = "failed_gate"
 """Key of a report's manifest: whether it failed the regression gate."""
+AT_HOME: Mapping[str, bool] = {"trained_on_this_corpus": True}
+"""For :func:`report_name`: what a report on the model's own corpus says of its data."""
 
 
 def shown_name(name: str, config: Mapping[str, Any]) -> str:
@@ -83,7 +88,7 @@ def report_of_model(reports_folder: Path, model_folder: Path) -> Path:
     weights = (config.get("files") or {}).get(WEIGHTS_NAME)
     every = sorted(reports_folder.glob(f"*/{METRICS_NAME}"))
     found = [path.parent for path in every if weights is not None and weights_of(path) == weights]
-    usual = report_name(shown_name(str(config.get("name")), config), {"trained_on_this_corpus": True})
+    usual = report_name(shown_name(str(config.get("name")), config), AT_HOME)
     at_home = [folder for folder in found if folder.name == usual]
     if len(at_home or found) == 1:
         return (at_home or found)[0]
@@ -91,8 +96,8 @@ def report_of_model(reports_folder: Path, model_folder: Path) -> Path:
         names = ", ".join(folder.name for folder in found)
         raise SentimentError(f"{model_folder}: several reports of this model in {reports_folder} ({names}); name one")
     raise SentimentError(
-        f"{model_folder}: no report of these weights in {reports_folder}; run `sentiment evaluate --model "
-        f"{model_folder}` first"
+        f"{model_folder}: no report of these weights in {reports_folder}; run `sentiment evaluate [FILE] "
+        f"--model {model_folder}` first"
     )
 
 
@@ -101,18 +106,32 @@ def find_report(reports_folder: Path, name: str) -> Path:
 
     Args:
         reports_folder: holds the reports.
-        name: a report's folder, the name of one in ``reports_folder``, or the model folder that it is the report of.
+        name: a report's folder or a file in it, the name of one in ``reports_folder``, or the model folder that it is
+            the report of.
 
     Raises:
+        UsageError: the name is empty.
         SentimentError: there is none; the message says how to get one.
     """
+    there = ", ".join(sorted(path.parent.name for path in reports_folder.glob(f"*/{METRICS_NAME}"))) or "none"
+    if not name.strip():
+        raise UsageError(f"the name of a report is empty; in {reports_folder}: {there}")
+    if Path(name).name in FILES_OF_A_REPORT:
+        name = str(Path(name).parent)
     for folder in (Path(name), reports_folder / name):
         if (folder / METRICS_NAME).is_file():
             return folder
+        if (folder / COMPARISON_NAME).is_file():
+            raise SentimentError(f"{name}: a comparison; name one of its two reports; in {reports_folder}: {there}")
     if (Path(name) / CONFIG_NAME).is_file():
         return report_of_model(reports_folder, Path(name))
-    there = sorted(path.parent.name for path in reports_folder.glob(f"*/{METRICS_NAME}"))
-    raise SentimentError(
-        f"{name}: no report (no {METRICS_NAME} in it); run `sentiment evaluate --model {name}` first; "
-        f"in {reports_folder}: {', '.join(there) or 'none'}"
-    )
+    fault = f"a folder without a report (no {METRICS_NAME})" if Path(name).is_dir() else "no report of that name"
+    raise SentimentError(f"{name}: {fault}; in {reports_folder}: {there}; {how_to_get_a_report(Path(name).name)}")
+
+
+def how_to_get_a_report(name: str) -> str:
+    """Return the advice for a report that is not there; one on a labelled file has ``-on-`` in its name."""
+    on_a_file = "`sentiment evaluate FILE --model MODEL` makes one on a labelled file"
+    if "-on-" in name:
+        return on_a_file
+    return f"{on_a_file}, and without FILE on the test split of the model's corpus"

@@ -69,8 +69,8 @@ CONTRAST_DEFINITION = (
 
 STATED_SCORE_GROUPS = ("stated", "none")
 STATED_SCORE_DEFINITION = (
-    "Whether the review itself states a score in figures: a number up to 10, such as 8 or 7.5, before /10, /5, out of 10, "
-    "out of 5, star or stars. What the figure is about was not read: 4/5 of a film counts too"
+    "Whether the review itself states a score in figures: a number up to 10, such as 8 or 7.5, before /10, /5, out of "
+    "10, out of 5, star or stars. What the figure is about was not read: 4/5 of a film counts too"
 )
 
 CONFIDENCE_BANDS: tuple[Band, ...] = (

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from pipeline.metrics import THRESHOLD
 from pipeline.plots import Theme, new_axes
@@ -63,7 +64,9 @@ def probabilities_figure(histogram: Mapping[str, Any], theme: Theme) -> Figure:
     mesh = axes.pcolormesh(edges, edges, shown, cmap=colors, norm=norm, rasterized=True)
     for draw in (axes.axhline, axes.axvline):
         draw(THRESHOLD, color=theme.other, linewidth=1, linestyle=":")
-    bar = figure.colorbar(mesh, ax=axes)
+    whole = FuncFormatter(lambda value, _: f"{value:,.0f}")
+    bar = figure.colorbar(mesh, ax=axes, ticks=LogLocator(subs=(1, 2, 5)), format=whole)
+    bar.minorticks_off()
     bar.set_label("Reviews (logarithmic)", color=theme.ink)
     bar.ax.tick_params(colors=theme.ink)
     bar.outline.set_visible(False)

@@ -34,6 +34,7 @@ SCRIPTS: tuple[str, ...] = (
     "marked_text.js",
     "review_card.js",
     "error_browser.js",
+    "deep_links.js",
 )
 """Files of ``templates/``, in the order in which they stand in the page."""
 

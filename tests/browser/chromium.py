@@ -91,6 +91,7 @@ class Pages:
         height: int = 900,
         scheme: str = "light",
         javascript: bool = True,
+        fragment: str = "",
         **options: Any,
     ) -> Page:
         """Return a file as a page.
@@ -101,6 +102,7 @@ class Pages:
             height: of the window, in CSS pixels.
             scheme: the reader's colour scheme, light or dark.
             javascript: whether the reader allows scripts.
+            fragment: what the address ends in after #, if anything.
             options: further ones of Playwright's ``new_context``.
         """
         context = self._browser.new_context(
@@ -118,7 +120,7 @@ class Pages:
         watch = Watch(path.as_uri())
         self._watches.append(watch)
         watch.follow(page)
-        page.goto(path.as_uri())
+        page.goto(path.as_uri() + (f"#{fragment}" if fragment else ""))
         return page
 
     def close(self) -> list[str]:

@@ -37,6 +37,20 @@ def test_printed_pages_are_light_and_without_controls(pages: Pages, report: Repo
         assert section.is_visible()
 
 
+@pytest.mark.parametrize("width", [718, 794])  # A4 with margins and without
+def test_nothing_runs_over_a_printed_card_and_cut_reviews_say_so(pages: Pages, report: Report, width: int) -> None:
+    page = pages.open(report.page, width=width)
+    page.emulate_media(media="print")
+    over = """[...document.querySelectorAll(".headline > div")].flatMap((card) => {
+      const inside = card.getBoundingClientRect().right;
+      return [...card.querySelectorAll("*")].filter((part) => part.getBoundingClientRect().right > inside - 4);
+    }).map((part) => part.textContent)"""
+    assert page.evaluate(over) == []
+    for kind, said in ((".review-card:has(.collapsed)", True), (".review-card:not(:has(.collapsed))", False)):
+        note = page.locator(kind).first.evaluate("card => getComputedStyle(card, '::after').content")
+        assert ("Cut here" in note) == said
+
+
 def test_reduced_motion_is_respected(pages: Pages, report: Report) -> None:
     moving = """[...document.querySelectorAll("*")].filter((element) => {
       const style = getComputedStyle(element);

@@ -30,6 +30,15 @@ def test_a_page_loads_in_silence_from_disk_alone(
     assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("section", ["slices", "errors", "leakage"])
+def test_a_link_to_a_section_lands_at_its_heading(pages: Pages, report: Report, section: str, width: int) -> None:
+    page = pages.open(report.page, width=width, fragment=section)
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(200)
+    assert 0 <= page.evaluate(f"document.getElementById('{section}').getBoundingClientRect().top") < 40
+
+
 def test_a_page_that_asks_for_anything_is_found_out(pages: Pages, tmp_path: Path) -> None:
     (tmp_path / "loud.html").write_text(
         '<meta http-equiv="Content-Security-Policy" content="script-src \'none\'">'

@@ -50,9 +50,10 @@
     const shown = results.childElementCount;
     const count = byId("error-count");
     Object.assign(count.dataset, { matching: matching.length, shown, total });
-    const reviews = matching.length === total ? `${total} reviews` : `${matching.length} of ${total} reviews match`;
+    const all = `${total} ${total === 1 ? "review" : "reviews"}`;
+    const reviews = matching.length === total ? all : `${matching.length} of ${all} ${matching.length === 1 ? "matches" : "match"}`;
     if (total === 0) count.textContent = "This list is empty.";
-    else if (matching.length === 0) count.textContent = `None of the ${total} reviews matches.`;
+    else if (matching.length === 0) count.textContent = `None of the ${all} matches; clear the search and the filters to see all.`;
     else count.textContent = `${reviews}; ${shown === matching.length ? "all shown" : `the first ${shown} shown`}.`;
     more.hidden = shown >= matching.length;
     more.textContent = `Show ${Math.min(PAGE, matching.length - shown)} more`;
@@ -71,8 +72,7 @@
   function update() {
     const chosen = form.elements["error-list"].value;
     const list = data.lists.find((each) => each.name === chosen);
-    query = foldedCase(valueOf("filter-search"));
-    if (!query.trim()) query = "";
+    query = foldedCase(valueOf("filter-search")).trim().replace(/ {2,}/g, " ");
     const tests = wantedTests(query);
     total = list.reviews.length;
     matching = list.reviews.map((place) => data.reviews[place]).filter((review) => tests.every((test) => test(review)));
