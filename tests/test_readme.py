@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BEFORE_LADDER, AFTER_LADDER = README.split(BEGIN)[0], README.split(END)[-1]
 LADDER = ROOT / "reports" / "ladder.json"
+SURE = "0.95-0.99"
 REFERENCE = sorted((ROOT / "reports" / "reference").glob("*/metrics.json"))
 
 
@@ -119,12 +120,20 @@ def test_what_the_report_says_is_what_the_bundled_models_says() -> None:
     groups = {
         (name, group["name"]): group for name, entry in metrics["all"]["slices"].items() for group in entry["groups"]
     }
-    sure, unsure = groups["confidence", "0.95-0.99"], groups["confidence", "0.50-0.60"]
-    assert f"of {sure['rows']:,} answers with a confidence of 0.95 to 0.99, {sure['accuracy']:.2%} were right" in text
-    assert f"of {unsure['rows']:,} with 0.50 to 0.60, {unsure['accuracy']:.2%}." in text
+    answers = {
+        (answer, group["name"]): group
+        for answer, of_answer in metrics["all"]["confidence_by_answer"].items()
+        for group in of_answer
+    }
+    high, low, middle = (answers[key] for key in (("positive", SURE), ("negative", SURE), ("positive", "0.70-0.80")))
+    assert f"Of {high['rows']:,} reviews that scored 0.95 to 0.99, {high['accuracy']:.2%} were truly positive" in text
+    assert f"of {low['rows']:,} at the other end (0.01 to 0.05), {low['accuracy']:.2%} truly negative" in text
+    assert f"of those from 0.70 to 0.80, {middle['accuracy']:.2%} were positive" in text
     contrast = groups["contrast", "2 and more"]["accuracy"]
     assert [group["key"] for group in failing_groups(metrics)] == ["all.slices.contrast.groups.3"]
     assert f"in 100, {contrast:.2%} right, where all reviews have {metrics['all']['accuracy']:.2%}." in text
+    stated, silent = (groups["stated_score", name]["accuracy"] for name in ("stated", "none"))
+    assert f"a score (8/10) are easy, {stated:.2%}; without one it is {silent:.2%}." in text
     changes = {entry["name"]: entry for entry in metrics["robustness"]["perturbations"]}
     assert (
         f"({metrics['robustness']['rows']:,} of the reviews, {metrics['robustness']['accuracy_unchanged']:.2%} right"

@@ -47,7 +47,7 @@ def metrics_of(slices: dict[str, list[dict[str, Any]]], rows: int = 2_000, corre
         (1_000, 970, "holds"),
         (1_000, 900, "too sure"),
         (10_000, 9_999, "too modest"),
-        (40, 38, "few"),
+        (40, 38, "unclear"),
         (300, 290, "holds"),
     ],
 )

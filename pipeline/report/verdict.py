@@ -29,7 +29,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
 }
 """What the reviews of a group are, by the slicing: with the group's name, and where that is "none"."""
 
-Honesty = Literal["empty", "few", "too sure", "too modest", "holds"]
+Honesty = Literal["empty", "few", "unclear", "too sure", "too modest", "holds"]
 Comparison = Literal["better", "worse", "no clear difference"]
 
 
@@ -42,8 +42,8 @@ def band_bounds(name: str) -> tuple[float, float]:
 def band_honesty(group: Mapping[str, Any]) -> Honesty:
     """Judge a band of confidence by the interval of its share of right answers.
 
-    It holds where the interval meets the band and reaches out of it by ``MARGIN`` at most; one that reaches further is
-    of too few reviews.
+    It holds where the interval meets the band and reaches out of it by ``MARGIN`` at most; one that reaches further
+    leaves the answer open.
 
     Args:
         group: ``name, rows, accuracy_interval`` of an entry of ``slices.confidence.groups``.
@@ -57,7 +57,7 @@ def band_honesty(group: Mapping[str, Any]) -> Honesty:
         return "too sure"
     if least > high:
         return "too modest"
-    return "holds" if least >= low - MARGIN and most <= high + MARGIN else "few"
+    return "holds" if least >= low - MARGIN and most <= high + MARGIN else "unclear"
 
 
 def example_band(metrics: Mapping[str, Any], score: float = EXAMPLE_SCORE) -> dict[str, Any]:
@@ -78,6 +78,7 @@ def example_band(metrics: Mapping[str, Any], score: float = EXAMPLE_SCORE) -> di
             return {"key": key, "opposite": opposite, "name": group["name"], "honesty": honesty} | {
                 "low": low,
                 "high": high,
+                "rows": group["rows"],
                 "opposite_rows": answers["negative"][position]["rows"],
             }
     raise ValueError(f"no band of confidence holds {score}")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
     ("name", "title"),
     [
         ("report", "words-s1 on own-words: sentiment report"),
-        ("comparison", "words-s2 beside words-s1: sentiment comparison"),
+        ("comparison", "words-s1 (A) and words-s2 (B): sentiment comparison"),
     ],
 )
 def test_a_page_loads_in_silence_from_disk_alone(
