@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,10 @@ from pipeline.config import Recipe, recipe_from_dict
 from pipeline.console import Console
 from pipeline.corpus import CORPUS_SCHEMA
 
-settings.register_profile("patient", deadline=None)  # a busy machine is no fault of the code
+EXAMPLES = int(os.environ.get("SENTIMENT_EXAMPLES", "50"))
+"""Of each property, but where a test names its own number."""
+
+settings.register_profile("patient", deadline=None, max_examples=EXAMPLES)  # a busy machine is no fault of the code
 settings.load_profile("patient")
 
 SUBJECTS = ["film", "story", "acting", "music", "ending", "camera work"]

@@ -97,8 +97,10 @@ class PowerCut(BaseException):
 @pytest.mark.parametrize(
     ("undisturbed", "steps_before"),
     [
-        (path, steps)
-        for path, cuts in zip(PATHS, [[1, 4, 7, 8, 14, 19], [4, 7, 19], [4, 7, 19]], strict=True)
+        pytest.param(path, steps, marks=[pytest.mark.slow] if steps in rarely else [])
+        for path, cuts, rarely in zip(
+            PATHS, [[1, 4, 7, 8, 14, 19], [4, 7, 19], [4, 7, 19]], [[1, 4, 7], [4, 19], [4, 7]], strict=True
+        )
         for steps in cuts
     ],
     indirect=["undisturbed"],
