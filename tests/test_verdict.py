@@ -16,6 +16,7 @@ from pipeline.report.verdict import (
     compared,
     example_band,
     failing_groups,
+    failing_probes,
     kind_of_review,
     only_class,
     verdict,
@@ -114,6 +115,16 @@ def test_a_difference_needs_a_test() -> None:
     assert compared({"p_value": 0.05}, 0.9, 0.8) == "no clear difference"
     assert compared({"p_value": 0.049}, 0.9, 0.8) == "better"
     assert compared({"p_value": 0.049}, 0.8, 0.9) == "worse"
+
+
+def test_probes_that_are_right_clearly_less_often_are_named_the_worst_first() -> None:
+    groups = [group("short", 50, 40), group("negation", 50, 27), group("long_turn", 40, 15), group("few", 5, 0)]
+    metrics = {**metrics_of({}), "probes": {**group("all", 450, 350), "groups": groups}}
+    assert [(entry["name"], entry["key"]) for entry in failing_probes(metrics)] == [
+        ("long_turn", "probes.groups.2"),
+        ("negation", "probes.groups.1"),
+    ]
+    assert failing_probes({**metrics, "probes": None}) == []
 
 
 def test_one_class_is_seen() -> None:

@@ -127,6 +127,19 @@ def failing_groups(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     return sorted(failing, key=lambda group: float(group["accuracy"]))
 
 
+def failing_probes(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the kinds of labelled probes whose interval lies wholly below the accuracy of all, the worst first.
+
+    Each has its ``key`` beside its figures; none where the model's probes are not known.
+    """
+    probes = metrics.get("probes")
+    if not probes:
+        return []
+    groups = [{"key": f"probes.groups.{place}", **group} for place, group in enumerate(probes["groups"])]
+    failing = [group for group in groups if against_all(group, probes["accuracy"]) == "lower"]
+    return sorted(failing, key=lambda group: float(group["accuracy"]))
+
+
 def compared(test: Mapping[str, Any] | None, first: float, second: float) -> Comparison | None:
     """Judge two accuracies on the same reviews by McNemar's test; None where there is no test."""
     if test is None:
@@ -151,8 +164,8 @@ def verdict(metrics: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) ->
 
     Returns:
         ``baseline`` (the best one, with ``judgement``) or None, ``previous`` (a ``judgement`` or None), ``only_class``,
-        ``few`` reviews, ``band`` (of a score of 0.97), ``failing`` groups, ``groups`` (how many were
-        looked at) and ``slicings`` (their titles).
+        ``few`` reviews, ``band`` (of a score of 0.97), ``failing`` groups and ``failing_probes``, ``groups`` (how many
+        were looked at) and ``slicings`` (their titles).
     """
     whole = metrics["all"]
     best = next((entry for entry in entries if not entry["is_model"]), None)
@@ -164,6 +177,7 @@ def verdict(metrics: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) ->
         "previous": previous and compared(previous.get("mcnemar"), whole["accuracy"], previous["accuracy"]),
         "band": example_band(metrics),
         "failing": failing_groups(metrics),
+        "failing_probes": failing_probes(metrics),
         "groups": len(groups),
         "slicings": list(dict.fromkeys(group["slicing"] for group in groups)),
     }
