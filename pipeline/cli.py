@@ -43,7 +43,8 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the error and the way out, and exit with 2."""
-        self.exit(UsageError.exit_code, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+        print_message(f"{self.prog}: {message}; see `{self.prog} --help`")
+        self.exit(UsageError.exit_code)
 
 
 def run_data(arguments: argparse.Namespace, console: Console) -> None:
