@@ -131,8 +131,8 @@ def test_figures_of_the_test_split_are_taken_over_where_they_are_of_the_same_wei
 
 
 def test_a_copy_can_be_evaluated(copy: Path, quiet: Console) -> None:
-    from pipeline.evaluation.evaluate import load_scorer, score_texts
     from pipeline.evaluation.provenance import model_entry
+    from pipeline.evaluation.scorer import load_scorer, score_texts
 
     model = load_scorer(copy, quiet)
     assert len(score_texts(model, TEXTS, quiet)[0]) == len(TEXTS)

@@ -7,27 +7,16 @@ line to ``test-evaluations.csv`` in the reports folder, so that anyone can count
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pipeline.artifacts import StageOutput, read_manifest, require_no_other_stage
-from pipeline.baselines import (
-    MAJORITY,
-    SETTINGS,
-    TITLES,
-    BaselineCorpus,
-    BaselineScores,
-    baseline_scores,
-)
 from pipeline.console import Console, counted
-from pipeline.errors import RegressionError, SentimentError
+from pipeline.errors import RegressionError
+from pipeline.evaluation.baseline_entries import add_baselines
 from pipeline.evaluation.columns_read import columns_in_words
 from pipeline.evaluation.held_out import baseline_corpus
 from pipeline.evaluation.labelled_texts import LabelledTexts, read_labelled_file, read_test_split
@@ -59,74 +48,21 @@ from pipeline.evaluation.report_folders import (
     shown_name,
 )
 from pipeline.evaluation.robustness import CHANGES, robustness
-from pipeline.evaluation.score_curves import precision_recall_points, roc_points, score_curves
-from pipeline.evaluation.scorer import Scorer
+from pipeline.evaluation.score_curves import score_curves
+from pipeline.evaluation.scorer import Scorer, load_scorer, pushes_of, score_texts
 from pipeline.evaluation.slices import Slicing, confidence_slicing, slicings_of
 from pipeline.evaluation.summary import subset_summary
-from pipeline.inference import SentimentModel, sigmoid
+from pipeline.inference import sigmoid
 from pipeline.machine import machine_description, versions_in_use
 from pipeline.metrics import (
     CALIBRATION_BINS,
-    Labels,
     Probabilities,
-    accuracy_summary,
-    mcnemar,
     predictions,
 )
 from pipeline.report.data_card import data_card
-from pipeline.report.evaluated import Evaluated, PushesInPlace
+from pipeline.report.evaluated import Evaluated
 from pipeline.report.model_card import model_card
 from pipeline.report.write import write_report
-
-
-def baseline_entry(result: BaselineScores, data: LabelledTexts, model_predicted: Labels) -> dict[str, Any]:
-    """Return one baseline's entry of ``metrics.json``."""
-    predicted = (result.scores >= 0).astype(np.int8)
-    mask = data.leak_free
-    has_scores = result.name != MAJORITY
-    return {
-        "title": TITLES[result.name],
-        "settings": dict(SETTINGS[result.name]),
-        "training_rows": result.training_rows,
-        "seconds": round(result.seconds, 2),
-        "from_cache": result.from_cache,
-        **accuracy_summary(data.labels, predicted),
-        "leak_free": None if mask is None else accuracy_summary(data.labels[mask], predicted[mask]),
-        "mcnemar": mcnemar(data.labels, model_predicted, predicted),
-        "roc_curve": roc_points(data.labels, result.scores) if has_scores else None,
-        "precision_recall_curve": precision_recall_points(data.labels, result.scores) if has_scores else None,
-    }
-
-
-def score_texts(model: Scorer, texts: Sequence[str], console: Console) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Return the logits of the texts, float32 (N,), and the ``scoring`` entry of ``metrics.json``.
-
-    Raises:
-        SentimentError: a logit is not a number.
-    """
-    started = time.perf_counter()
-    with console.progress(len(texts), "scoring") as bar:
-        logits = model.logits(texts, on_batch=bar.update)
-    seconds = time.perf_counter() - started
-    if not np.isfinite(logits).all():
-        raise SentimentError(f"{model.name}: gives a score that is not a number; train the model again")
-    return logits, {"seconds": round(seconds, 2), "reviews_per_second": round(len(texts) / max(seconds, 1e-9), 1)}
-
-
-def add_baselines(
-    metrics: dict[str, Any],
-    data: LabelledTexts,
-    predicted: Labels,
-    corpus: BaselineCorpus,
-    cache_folder: Path,
-    console: Console,
-) -> None:
-    """Fill the ``baselines`` entry of ``metrics.json``."""
-    results = baseline_scores(
-        corpus, cache_folder, on_fit=lambda title: console.say(f"evaluate: fitting the baseline {title}")
-    )
-    for result in results:
-        metrics["baselines"][result.name] = baseline_entry(result, data, predicted)
 
 
 def measure(
@@ -176,15 +112,6 @@ def add_robustness(
         )
 
 
-def pushes_of(model: Scorer) -> PushesInPlace | None:
-    """Return what explains a model's decisions; None for one that is no trained model."""
-    if not isinstance(model, SentimentModel):
-        return None
-    from pipeline.scoring.explanation import Explainer
-
-    return Explainer(model).pushes_in_place
-
-
 def show_on_console(metrics: Mapping[str, Any], page: Path, console: Console) -> None:
     """Print accuracy with interval, leak-free accuracy, baselines, the previous report, and where the page lies."""
     if metrics["data"]["sample"]:
@@ -202,18 +129,6 @@ def show_on_console(metrics: Mapping[str, Any], page: Path, console: Console) ->
         low, high = entry["accuracy_interval"]
         console.say(f"{title:<{width}}  {entry['accuracy']:7.2%}  [{low:.2%}, {high:.2%}]  {counted(entry['rows'])}")
     console.say(f"report: {page}")
-
-
-def load_scorer(model_folder: Path, console: Console) -> Scorer:
-    """Load a model; tell what the user is to know of how fast it runs.
-
-    Raises:
-        SentimentError: it is missing or damaged.
-    """
-    model = SentimentModel.load(model_folder)
-    if model.notice:
-        console.say(f"evaluate: {model.notice}")
-    return model
 
 
 def evaluate_model(
