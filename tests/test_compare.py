@@ -98,7 +98,7 @@ A, B = answers(WRONG_A, 1), answers(WRONG_B, 2)
 @pytest.fixture
 def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two reports of the same reviews, b the better one; comparing them draws no pictures and lists texts as a page."""
-    monkeypatch.setattr(comparison_page, "write_pictures", lambda output, result: {})
+    monkeypatch.setattr(comparison_page, "write_pictures", lambda output, drawn: {})
     monkeypatch.setattr(comparison_page, "comparison_page", lambda result, texts, shown: json.dumps(texts))
     write_report(tmp_path / "reports/a", A)
     write_report(tmp_path / "reports/b", B)
@@ -517,7 +517,7 @@ def test_the_page_says_what_comparison_json_says_and_a_hostile_review_is_text(
     texts = [*TEXTS]
     texts[31], texts[1] = HOSTILE, HOSTILE + "&" * 10_000
     path = labelled_file(reports, texts)
-    monkeypatch.setattr(comparison_page, "write_pictures", lambda output, result: {})
+    monkeypatch.setattr(comparison_page, "write_pictures", lambda output, drawn: {})
     compare(reports)
     assert "--texts mine.csv" in page_of(reports)
     assert "review number" not in page_of(reports)

@@ -133,7 +133,7 @@ def without_report(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the drawing, which takes most of a report's time."""
-    monkeypatch.setattr(write, "write_pictures", lambda output, metrics: {})
+    monkeypatch.setattr(write, "write_pictures", lambda output, drawn: {})
 
 
 def test_everything_is_written_and_the_files_agree(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,7 +31,7 @@ TWO_COLUMNS = "text,title,label\n" + "".join(f"review {row},title {row},{row % 2
 @pytest.fixture
 def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two reports of the same reviews; comparing them draws no pictures and lists texts as a page."""
-    monkeypatch.setattr(comparison_page, "write_pictures", lambda output, result: {})
+    monkeypatch.setattr(comparison_page, "write_pictures", lambda output, drawn: {})
     monkeypatch.setattr(comparison_page, "comparison_page", lambda result, texts, shown: json.dumps(texts))
     write_report(tmp_path / "reports/a", A)
     write_report(tmp_path / "reports/b", B)
@@ -277,7 +277,7 @@ def test_a_report_that_cannot_be_right_is_damaged(tmp_path: Path, place: str, va
 
 
 def test_a_name_that_is_no_utf_8_is_written_as_its_escape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write, "write_pictures", lambda output, metrics: {})
+    monkeypatch.setattr(write, "write_pictures", lambda output, drawn: {})
     monkeypatch.setattr(write, "page", lambda *given: str(given[0].metrics["command"]))
     workspace = Workspace(tmp_path)
     workspace.reports = tmp_path / "reports\udcff"
@@ -301,7 +301,7 @@ def test_titles_of_a_foreign_report_are_text_in_the_pictures(tmp_path: Path, mon
         metrics = json.loads((folder / "metrics.json").read_text())
         metrics = changed(metrics, "all.slices.length.title", "$\\frac{$ \ud800\x1b")
         (folder / "metrics.json").write_text(json.dumps(metrics))
-    monkeypatch.setattr(comparison_page, "write_pictures", lambda output, result: {})
+    monkeypatch.setattr(comparison_page, "write_pictures", lambda output, drawn: {})
     result = compare(tmp_path / "reports")
     assert "$\\frac{$ \ufffd\ufffd" in (tmp_path / "reports/a-vs-b/comparison.html").read_text(encoding="utf-8")
     picture = comparison_page.pictures(result)["differences"].draw(LIGHT)

@@ -16,10 +16,9 @@ from pyarrow import csv
 
 from pipeline.artifacts import StageOutput, to_json, to_utf8
 from pipeline.evaluation.finished_report import Answers
-from pipeline.plots import DARK, LIGHT, render
 from pipeline.report.comparison_figures import compared_sets, differences_figure, probabilities_figure
 from pipeline.report.numbers import Numbers
-from pipeline.report.pictures import Picture, data_address
+from pipeline.report.pictures import Picture, write_pictures
 from pipeline.report.readable_text import printable, readable, shortened
 from pipeline.report.templates_of_pages import content_security_policy, template_text, templates
 
@@ -46,22 +45,6 @@ def pictures(result: Mapping[str, Any]) -> dict[str, Picture]:
             lambda theme: probabilities_figure(result["probabilities"]["joint_histogram"], theme),
         ),
     }
-
-
-def write_pictures(output: StageOutput, result: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Write each figure as PNG and SVG; return what the page shows of it: ``alt, light, dark`` (addresses)."""
-    shown = {}
-    for name, picture in pictures(result).items():
-        light = picture.draw(LIGHT)
-        vector = render(light, "svg")
-        output.path(f"{name}.png").write_bytes(render(light, "png"))
-        output.path(f"{name}.svg").write_bytes(vector)
-        shown[name] = {
-            "alt": picture.alt,
-            "light": data_address(vector, "image/svg+xml"),
-            "dark": data_address(render(picture.draw(DARK), "svg"), "image/svg+xml"),
-        }
-    return shown
 
 
 def only_one_right(a: Answers, b: Answers) -> pa.Table:
@@ -156,7 +139,7 @@ def write_comparison(
         b: B's answers on the same.
         texts: of the reviews in the examples, by row.
     """
-    page = comparison_page(result, texts, write_pictures(output, result))
+    page = comparison_page(result, texts, write_pictures(output, pictures(result)))
     output.path("comparison.html").write_bytes(to_utf8(page))
     output.path("comparison.json").write_bytes(to_utf8(to_json(result)))
     with output.path("only_one_right.csv").open("wb") as stream:  # pyarrow takes no path that is not UTF-8

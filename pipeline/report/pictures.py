@@ -108,10 +108,10 @@ def data_address(content: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def write_pictures(output: StageOutput, metrics: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Write each figure as PNG and SVG; return what the page shows of it: ``alt, light, dark`` (addresses)."""
+def write_pictures(output: StageOutput, drawn: Mapping[str, Picture]) -> dict[str, dict[str, str]]:
+    """Write figures as PNG and SVG under their names; return what a page shows: ``alt, light, dark`` (addresses)."""
     shown = {}
-    for name, picture in pictures(metrics).items():
+    for name, picture in drawn.items():
         light, dark = picture.draw(LIGHT), picture.draw(DARK)
         vector = render(light, "svg")
         output.path(f"{name}.png").write_bytes(render(light, "png"))

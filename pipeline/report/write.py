@@ -15,7 +15,7 @@ from pipeline.ladder_section import ladder_section
 from pipeline.report.evaluated import Evaluated
 from pipeline.report.mistakes import errors_text, most_confident_mistakes
 from pipeline.report.page import page
-from pipeline.report.pictures import write_pictures
+from pipeline.report.pictures import pictures, write_pictures
 
 
 def confusion_csv(matrix: Mapping[str, int]) -> str:
@@ -36,7 +36,7 @@ def write_report(output: StageOutput, evaluated: Evaluated) -> None:
     """
     metrics = evaluated.metrics
     try:
-        shown = write_pictures(output, metrics)
+        shown = write_pictures(output, pictures(metrics))
         texts = {
             "metrics.json": to_json(metrics),
             "confusion_matrix.csv": confusion_csv(metrics["all"]["confusion_matrix"]),
